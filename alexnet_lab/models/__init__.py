@@ -1,0 +1,1 @@
+"""The course's networks, each a flat nn.Sequential."""
