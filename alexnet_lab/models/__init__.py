@@ -1,1 +1,21 @@
-"""The course's networks, each a flat nn.Sequential."""
+"""The course's networks, each a function that returns a flat nn.Sequential."""
+
+from alexnet_lab.models.alexnet import (
+    alexnet_2012,
+    alexnet_mini,
+    alexnet_one_tower,
+    alexnet_torchvision,
+    load_torchvision_weights,
+)
+from alexnet_lab.models.lenet import digit_bitmaps, lenet5, lenet5_1998
+
+__all__ = [
+    "alexnet_2012",
+    "alexnet_mini",
+    "alexnet_one_tower",
+    "alexnet_torchvision",
+    "digit_bitmaps",
+    "lenet5",
+    "lenet5_1998",
+    "load_torchvision_weights",
+]

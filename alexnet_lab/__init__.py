@@ -1,0 +1,17 @@
+"""alexnet_lab: what the notebooks of *From LeNet-5 to AlexNet* lean on.
+
+The ideas are in the notebooks; here is the plumbing, in small files:
+
+- ``output_size``, ``ledger``: feature-map arithmetic, and a whole network's accounts
+- ``check``: exercises that say why an answer is wrong
+- ``models``, ``data``, ``training``, ``plots``: networks, images, the loop, pictures
+- ``device``, ``budget``: what this machine has, and how long a notebook may take
+"""
+
+from alexnet_lab.accounting import ledger
+from alexnet_lab.arithmetic import output_size
+from alexnet_lab.exercises import check
+from alexnet_lab.runtime import budget, device, versions
+
+__all__ = ["budget", "check", "device", "ledger", "output_size", "versions"]
+__version__ = "0.1.0"

@@ -1,0 +1,184 @@
+"""The shell commands: ``python -m alexnet_lab doctor | ledger | train``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+INPUTS = {
+    "lenet5": (1, 28, 28),
+    "lenet5_1998": (1, 32, 32),
+    "alexnet_2012": (3, 227, 227),
+    "alexnet_one_tower": (3, 227, 227),
+    "alexnet_torchvision": (3, 224, 224),
+    "alexnet_mini": (1, 28, 28),
+}
+LECUN_1998 = {"padding": 2, "value_range": (-0.1, 1.175)}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status is 0 if all went well."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except (ValueError, TypeError, RuntimeError, OSError) as error:
+        print(f"{options.command}: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m alexnet_lab", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    doctor = commands.add_parser("doctor", help="what this machine has, and how fast")
+    doctor.set_defaults(run=_doctor)
+
+    ledger = commands.add_parser("ledger", help="a network's sizes, parameters, work")
+    _model_options(ledger)
+    ledger.add_argument(
+        "--input", type=_shape, help="C,H,W; by default the model's own"
+    )
+    ledger.add_argument("--verify", action="store_true", help="compare with torchinfo")
+    ledger.set_defaults(run=_ledger)
+
+    train = commands.add_parser("train", help="train a network, with checkpoints")
+    _model_options(train)
+    train.add_argument("--data", choices=["mnist", "fashion_mnist"], required=True)
+    train.add_argument("--epochs", type=int, default=10)
+    train.add_argument("--batch-size", type=int, default=128)
+    train.add_argument("--train-images", type=int, help="use only so many")
+    train.add_argument("--learning-rate", type=float, default=0.05)
+    train.add_argument("--weight-decay", type=float, default=5e-4)
+    train.add_argument("--optimizer", choices=["sgd", "adamw"], default="sgd")
+    train.add_argument("--schedule", default="one-cycle")
+    train.add_argument("--precision", default="auto")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="folder for checkpoint.pt, weights.pt and history.json; the same command "
+        "goes on where it was interrupted",
+    )
+    train.add_argument(
+        "--test", action="store_true", help="score on the test set, once"
+    )
+    train.set_defaults(run=_train)
+    return parser
+
+
+def _model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model",
+        help=f"{', '.join(INPUTS)}, or your own as package.module:function",
+    )
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="an argument of the model, for example --set activation=relu",
+    )
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.replace("x", ",").split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no shape; write C,H,W, for example 3,227,227"
+        ) from None
+
+
+def _builder(name: str) -> Callable[..., nn.Module]:
+    if name in INPUTS:
+        return getattr(importlib.import_module("alexnet_lab.models"), name)
+    module, colon, function = name.partition(":")
+    if not colon:
+        raise ValueError(
+            f"no model is called {name!r}; there are {', '.join(INPUTS)}, and your own "
+            "as package.module:function"
+        )
+    sys.path.insert(0, "")  # a module in the current folder
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"cannot find {name!r}: {error}") from error
+
+
+def _build(options: argparse.Namespace) -> nn.Module:
+    arguments = {}
+    for item in options.set:
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise ValueError(f"--set {item!r}: write NAME=VALUE")
+        arguments[key] = int(value) if value.lstrip("-").isdigit() else value
+    return _builder(options.model)(**arguments)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from alexnet_lab import doctor
+
+    return doctor.main()
+
+
+def _ledger(options: argparse.Namespace) -> int:
+    from alexnet_lab.accounting import ledger
+
+    shape = options.input or INPUTS.get(options.model)
+    if shape is None:
+        raise ValueError("a network of your own needs --input C,H,W")
+    book = ledger(_build(options), shape)
+    print(book)
+    if options.verify:
+        verification = book.verify()
+        print(verification)
+        return 0 if verification.exact else 1
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from alexnet_lab import checkpoints, data
+    from alexnet_lab.training import evaluate, fit
+
+    torch.manual_seed(options.seed)
+    net = _build(options)
+    shape = INPUTS.get(options.model, (1, 28, 28))
+    images = LECUN_1998 if options.model == "lenet5_1998" else {"image_size": shape[1]}
+    train, validation, test = getattr(data, options.data)(
+        batch_size=options.batch_size,
+        train_images=options.train_images,
+        seed=options.seed,
+        **images,
+    )
+    history = fit(
+        net,
+        train,
+        validation,
+        epochs=options.epochs,
+        learning_rate=options.learning_rate,
+        weight_decay=options.weight_decay,
+        optimizer=options.optimizer,
+        schedule=options.schedule,
+        precision=options.precision,
+        seed=options.seed,
+        checkpoint=options.out / "checkpoint.pt",
+    )
+    history.save(options.out / "history.json")
+    checkpoints.save(net.state_dict(), options.out / "weights.pt")
+    if history.interrupted:
+        print("interrupted; the same command goes on from here")
+        return 1
+    if options.test:
+        print(f"test: {evaluate(net, test)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""Counting what a network gets right: images are counted, never batches averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from alexnet_lab.precision import Precision, choose_precision
+
+
+class Score(NamedTuple):
+    """The result of :func:`evaluate`; loss in nats an image, accuracy in 0..1."""
+
+    loss: float
+    accuracy: float
+    correct: int
+    images: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.correct:,} of {self.images:,} correct = {self.accuracy:.2%}, "
+            f"loss {self.loss:.4f}"
+        )
+
+
+class Predictions(NamedTuple):
+    """The result of :func:`predict`, one entry an image, in order, on the CPU."""
+
+    predicted: torch.Tensor  # int64 (N,)
+    labels: torch.Tensor  # int64 (N,)
+    probabilities: torch.Tensor  # float32 (N, classes)
+
+
+@contextmanager
+def evaluation_mode(net: nn.Module) -> Iterator[None]:
+    """Dropout and running statistics off inside, each layer's own mode back after."""
+    modes = {module: module.training for module in net.modules()}
+    net.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def evaluate(
+    net: nn.Module,
+    batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
+    *,
+    precision: str | Precision = "float32",
+) -> Score:
+    """Mean loss and accuracy over all images of ``batches``.
+
+    Args:
+        net: (N, C, H, W) to logits (N, classes). It is left in the mode it was in.
+        batches: pairs of images and labels (N,), of any batch sizes.
+        precision: as in :func:`alexnet_lab.training.fit`; float32 unless told.
+
+    Raises:
+        ValueError: there are no images.
+    """
+    loss_sum, correct, images = 0.0, 0, 0
+    for logits, labels in _forward(net, batches, precision):
+        loss_sum += nn.functional.cross_entropy(logits, labels, reduction="sum").item()
+        correct += (logits.argmax(dim=1) == labels).sum().item()
+        images += len(labels)
+    if not images:
+        raise ValueError("nothing to evaluate: the batches hold no images")
+    return Score(loss_sum / images, correct / images, correct, images)
+
+
+def predict(
+    net: nn.Module,
+    batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
+    *,
+    precision: str | Precision = "float32",
+) -> Predictions:
+    """The class that the network gives each image, beside its label."""
+    parts = [
+        (logits.softmax(dim=1).cpu(), labels.cpu())
+        for logits, labels in _forward(net, batches, precision)
+    ]
+    if not parts:
+        raise ValueError("nothing to predict: the batches hold no images")
+    probabilities = torch.cat([p for p, _ in parts])
+    labels = torch.cat([t for _, t in parts])
+    return Predictions(probabilities.argmax(dim=1), labels, probabilities)
+
+
+def _forward(net, batches, precision) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """float32 logits and labels, a batch at a time."""
+    where = next(net.parameters()).device
+    chosen = choose_precision(precision, net, where)
+    with evaluation_mode(net), torch.inference_mode():
+        for images, labels in batches:
+            with chosen.autocast():
+                logits = net(images.to(where))
+            yield logits.float(), labels.to(where)

@@ -1,0 +1,281 @@
+"""Exercises that check themselves and say why an answer is wrong.
+
+A notebook calls ``check("04.2", answer)``. The exercises of notebook 04 stand in
+``alexnet_lab/questions/n04.py`` as a tuple ``EXERCISES``, which is read when its first
+exercise is checked. Expected values are built by functions, so that they are computed
+by the same code that the course explains, and never copied.
+"""
+
+from __future__ import annotations
+
+import copy
+import dis
+import importlib
+import os
+import pkgutil
+import random
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from alexnet_lab.answers import describe, equal, plain, same_kind
+
+__all__ = ["Exercise", "Verdict", "Wrong", "all_exercises", "check", "diagnose"]
+
+WIDTH = 88
+
+
+def identity(answer: Any) -> Any:
+    """The probe of an answer that is compared as it stands."""
+    return answer
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A wrong answer that is known, and what it shows.
+
+    Args:
+        answer: builds an example of the wrong answer.
+        says: names the misconception, without giving the right answer away.
+    """
+
+    answer: Callable[[], Any]
+    says: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise: its right answer, its known wrong ones, and how to compare.
+
+    Args:
+        number: notebook and place in it, such as ``"04.2"``.
+        answer: builds a right answer: a value, or a reference function or module.
+        right: one sentence, said on success, on why the answer is right.
+        hint: said to a wrong answer that is none of `wrong`.
+        wrong: the known wrong answers.
+        probe: turns an answer into values that can be compared: a function into its
+            results on several inputs, an nn.Sequential into its list of shapes. It
+            sees a copy of a module, and the same random numbers each time. It runs
+            on the CPU.
+        form: what kind of answer is expected, as in "an integer".
+        tolerance: relative tolerance where a float is expected; a hundredth of it
+            is allowed as an absolute difference near zero.
+
+    Raises:
+        ValueError: if the number is not of the form "04.2" or a sentence is missing.
+    """
+
+    number: str
+    answer: Callable[[], Any]
+    right: str
+    hint: str
+    wrong: tuple[Wrong, ...] = ()
+    probe: Callable[[Any], Any] = identity
+    form: str = "another kind of answer"
+    tolerance: float = 1e-5
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"\d\d\.[1-9]\d*", self.number):
+            raise ValueError(
+                f"{self.number!r} is not an exercise's number; "
+                f'write the notebook and the place in it, as in "04.2"'
+            )
+        if not (self.right.strip() and self.hint.strip() and self.form.strip()):
+            raise ValueError(f"{self.number}: right, hint and form must not be empty")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `diagnose` found: the status and the sentence that goes with it."""
+
+    status: Literal["right", "wrong", "blank"]
+    message: str
+
+
+@dataclass(frozen=True)
+class _Raised:
+    """The outcome of a probe that failed; two failures with one text are equal."""
+
+    error: str
+
+
+def check(number: str, answer: Any) -> None:
+    """Say whether an answer is right, and if not, what it shows.
+
+    Args:
+        number: the exercise, such as ``"04.2"``.
+        answer: the student's answer; ``...`` stands for "not answered yet".
+
+    Raises:
+        ValueError: if there is no such exercise.
+        AssertionError: if the environment has ALEXNET_LAB_STRICT=1 and the answer is
+            anything but right.
+    """
+    verdict = diagnose(_find(number), answer)
+    if os.environ.get("ALEXNET_LAB_STRICT", "0") not in ("", "0"):
+        assert verdict.status == "right", f"{number}: {verdict.message}"
+    opening = {
+        "right": f"{number} is right. {verdict.message}",
+        "wrong": f"{number} is not right yet. {verdict.message}",
+        "blank": f"{number} not answered yet",
+    }[verdict.status]
+    print(textwrap.fill(opening, WIDTH, subsequent_indent=" " * (len(number) + 1)))
+
+
+def diagnose(exercise: Exercise, answer: Any) -> Verdict:
+    """Compare an answer with the right one and with each known wrong one.
+
+    Prints nothing, draws nothing from the random generators that a notebook uses, and
+    leaves a module that it is given as it was.
+
+    Raises:
+        RuntimeError: if the exercise's own right answer makes its probe fail.
+    """
+    if _has_blank(answer) or _is_stub(answer):
+        return Verdict("blank", "not answered yet")
+    given = _outcome(exercise, answer)
+    if _shows_blank(answer, given):
+        return Verdict("blank", "not answered yet")
+
+    reference = _build(exercise.answer)
+    expected = _outcome(exercise, reference)
+    if isinstance(expected, _Raised):
+        raise RuntimeError(
+            f"exercise {exercise.number} is broken: "
+            f"its own answer raised {expected.error}"
+        )
+    if equal(given, expected, exercise.tolerance):
+        return Verdict("right", exercise.right)
+    for wrong in exercise.wrong:
+        example = _outcome(exercise, _build(wrong.answer))
+        if equal(given, example, exercise.tolerance):
+            return Verdict("wrong", wrong.says)
+
+    if not same_kind(answer, reference):
+        message = f"Expected {exercise.form}, got {describe(answer)}."
+    elif isinstance(given, _Raised):
+        message = f"Your answer raised {given.error}"
+    else:
+        message = exercise.hint
+    return Verdict("wrong", message)
+
+
+# ------------------------------------------------------------ finding exercises
+
+
+def all_exercises() -> tuple[Exercise, ...]:
+    """Every exercise of the course, in the order of the notebooks."""
+    return tuple(e for notebook in _notebooks() for e in exercises_of(notebook))
+
+
+def exercises_of(notebook: str) -> tuple[Exercise, ...]:
+    """The exercises of one notebook, such as ``"04"``; none if it has no module."""
+    if notebook not in _notebooks():
+        return ()
+    module = importlib.import_module(f"alexnet_lab.questions.n{notebook}")
+    return tuple(module.EXERCISES)
+
+
+def _notebooks() -> list[str]:
+    package = importlib.import_module("alexnet_lab.questions")
+    names = (module.name for module in pkgutil.iter_modules(package.__path__))
+    return sorted(name[1:] for name in names if re.fullmatch(r"n\d\d", name))
+
+
+def _find(number: str) -> Exercise:
+    if not isinstance(number, str):
+        raise ValueError(
+            f"an exercise's number is a text: "
+            f'check("04.2", answer), not check({number!r}, answer)'
+        )
+    notebook = number.split(".")[0]
+    exercises = exercises_of(notebook)
+    for exercise in exercises:
+        if exercise.number == number:
+            return exercise
+    if exercises:
+        known = ", ".join(exercise.number for exercise in exercises)
+        raise ValueError(f"no exercise {number!r}; notebook {notebook} has {known}")
+    known = ", ".join(_notebooks())
+    raise ValueError(f"no exercise {number!r}; notebooks with exercises: {known}")
+
+
+# -------------------------------------------------------------- running answers
+
+
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    """The same random numbers inside each time, and no trace of it outside."""
+    cuda = torch.cuda.is_initialized()
+    devices = list(range(torch.cuda.device_count())) if cuda else []
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng(devices=devices):
+        try:
+            random.seed(0)
+            np.random.seed(0)  # noqa: NPY002
+            torch.default_generator.manual_seed(0)
+            if cuda:
+                torch.cuda.manual_seed_all(0)
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])  # noqa: NPY002
+
+
+def _build(builder: Callable[[], Any]) -> Any:
+    with _repeatable():
+        return builder()
+
+
+def _outcome(exercise: Exercise, answer: Any) -> Any:
+    """What the probe makes of an answer, in plain Python values, or `_Raised`."""
+    try:
+        with _repeatable():
+            if isinstance(answer, nn.Module):
+                answer = copy.deepcopy(answer)
+            return plain(exercise.probe(answer))
+    except Exception as error:  # a student's code may raise anything
+        text = textwrap.shorten(str(error), 200, placeholder=" …")
+        return _Raised(f"{type(error).__name__}: {text}".rstrip(": "))
+
+
+# ----------------------------------------------------------------------- blanks
+
+
+def _has_blank(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_has_blank(v) for v in value.values())
+    if isinstance(value, (list, tuple)):
+        return any(_has_blank(v) for v in value)
+    return value is ...
+
+
+def _is_stub(answer: Any) -> bool:
+    """Whether a function, or a module's forward, does nothing but return a blank."""
+    function = type(answer).forward if isinstance(answer, nn.Module) else answer
+    if not hasattr(function, "__code__"):
+        return False
+    steps = list(dis.get_instructions(function))
+    idle = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
+    constants = [s.argval for s in steps if s.opname in ("LOAD_CONST", "RETURN_CONST")]
+    return {s.opname for s in steps} <= idle and all(
+        constant is None or constant is ... for constant in constants
+    )
+
+
+def _shows_blank(answer: Any, given: Any) -> bool:
+    """Whether running the answer met a blank that was not visible before."""
+    if isinstance(given, _Raised):
+        return "ellipsis" in given.error.lower()
+    if callable(answer):
+        results = given if isinstance(given, tuple) and given else (given,)
+        if all(result is None for result in results):
+            return True
+    return _has_blank(given)

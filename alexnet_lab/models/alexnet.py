@@ -1,0 +1,338 @@
+"""AlexNet as flat, named nn.Sequential networks, to be read beside the paper's figure.
+
+Source: Krizhevsky, Sutskever and Hinton, *ImageNet Classification with Deep
+Convolutional Neural Networks*, NIPS 2012, and its original source code, released by
+the Computer History Museum (github.com/computerhistory/AlexNet-Source-Code).
+
+Every network takes images of shape (N, channels, height, width) and returns logits of
+shape (N, classes): the softmax belongs to the loss. The comment after a layer is the
+shape that leaves it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from alexnet_lab.models.weights import load_torchvision_weights
+
+__all__ = [
+    "INITIALISATIONS",
+    "alexnet_2012",
+    "alexnet_mini",
+    "alexnet_one_tower",
+    "alexnet_torchvision",
+    "initialise_alexnet",
+    "load_torchvision_weights",
+    "lrn_per_tower",
+]
+
+INITIALISATIONS = ("paper", "code", "he", "pytorch")
+
+
+def alexnet_2012(
+    in_channels: int = 3,
+    classes: int = 1000,
+    image_size: int = 227,
+    initialisation: str = "paper",
+) -> nn.Sequential:
+    """Build AlexNet as published in 2012: 60,965,224 parameters.
+
+    The two GPUs' towers are the two groups of conv2, conv4 and conv5. Each of these
+    layers sees only its own tower's half of the channels (hence the paper's 5×5×48
+    and 3×3×192 kernels); conv3 and the fully connected layers see both halves.
+
+    The normalisations run over all 96 (256) channels, as the paper's formula is
+    written. In the 2012 code each GPU normalised its own 48 (128), which changes the
+    four channels at the seam only, 46–49 (126–129): see `lrn_per_tower`.
+
+    Args:
+        in_channels: channels of the images, 3 for RGB.
+        classes: number of logits.
+        image_size: 227, or 224 as the paper has it. At 224 a first layer `pad` adds
+            three zeros on the right and below: the 2012 code rounded (224 − 11)/4 up
+            to 54, so that its last window hung over the edge and read zeros there.
+        initialisation: how `initialise_alexnet` sets weights and biases: "paper",
+            "code", "he" or "pytorch".
+
+    Returns:
+        Network from (N, in_channels, image_size, image_size) to (N, classes).
+
+    Raises:
+        ValueError: unknown image_size or initialisation; a count below 1.
+    """
+    _check_arguments(in_channels, classes, image_size)
+    _check_initialisation(initialisation)
+    # On "meta" nothing is allocated, so that 61 million weights are drawn once: below.
+    with torch.device("meta"):
+        layers = OrderedDict(
+            conv1=nn.Conv2d(in_channels, 96, kernel_size=11, stride=4),  # 96×55×55
+            relu1=nn.ReLU(),  # 96×55×55
+            norm1=nn.LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 96×55×55
+            pool1=nn.MaxPool2d(kernel_size=3, stride=2),  # 96×27×27
+            conv2=nn.Conv2d(96, 256, kernel_size=5, padding=2, groups=2),  # 256×27×27
+            relu2=nn.ReLU(),  # 256×27×27
+            norm2=nn.LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 256×27×27
+            pool2=nn.MaxPool2d(kernel_size=3, stride=2),  # 256×13×13
+            conv3=nn.Conv2d(256, 384, kernel_size=3, padding=1),  # 384×13×13
+            relu3=nn.ReLU(),  # 384×13×13
+            conv4=nn.Conv2d(384, 384, kernel_size=3, padding=1, groups=2),  # 384×13×13
+            relu4=nn.ReLU(),  # 384×13×13
+            conv5=nn.Conv2d(384, 256, kernel_size=3, padding=1, groups=2),  # 256×13×13
+            relu5=nn.ReLU(),  # 256×13×13
+            pool3=nn.MaxPool2d(kernel_size=3, stride=2),  # 256×6×6
+            flatten=nn.Flatten(),  # 9216
+            fc6=nn.Linear(256 * 6 * 6, 4096),  # 4096
+            relu6=nn.ReLU(),  # 4096
+            drop6=nn.Dropout(p=0.5),  # 4096
+            fc7=nn.Linear(4096, 4096),  # 4096
+            relu7=nn.ReLU(),  # 4096
+            drop7=nn.Dropout(p=0.5),  # 4096
+            fc8=nn.Linear(4096, classes),  # classes
+        )
+        net = nn.Sequential(_padded(layers, image_size))
+    net.to_empty(device=torch.get_default_device())
+    return initialise_alexnet(net, initialisation)
+
+
+def alexnet_one_tower(
+    in_channels: int = 3, classes: int = 1000, image_size: int = 227
+) -> nn.Sequential:
+    """Build AlexNet as most short descriptions of it mean it: 62,378,344 parameters.
+
+    The same layers as `alexnet_2012` in one tower: no convolution has groups, so that
+    every kernel sees every channel. That costs 2.3 % more parameters, but 57 % more
+    multiply-accumulates. Normalisation and dropout, which hold no parameters and
+    which short descriptions leave out, are kept. Weights start as PyTorch starts them.
+
+    Args:
+        in_channels: channels of the images, 3 for RGB.
+        classes: number of logits.
+        image_size: 227, or 224 with a first layer `pad`, as in `alexnet_2012`.
+
+    Returns:
+        Network from (N, in_channels, image_size, image_size) to (N, classes).
+
+    Raises:
+        ValueError: unknown image_size; a count below 1.
+    """
+    _check_arguments(in_channels, classes, image_size)
+    layers = OrderedDict(
+        conv1=nn.Conv2d(in_channels, 96, kernel_size=11, stride=4),  # 96×55×55
+        relu1=nn.ReLU(),  # 96×55×55
+        norm1=nn.LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 96×55×55
+        pool1=nn.MaxPool2d(kernel_size=3, stride=2),  # 96×27×27
+        conv2=nn.Conv2d(96, 256, kernel_size=5, padding=2),  # 256×27×27
+        relu2=nn.ReLU(),  # 256×27×27
+        norm2=nn.LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 256×27×27
+        pool2=nn.MaxPool2d(kernel_size=3, stride=2),  # 256×13×13
+        conv3=nn.Conv2d(256, 384, kernel_size=3, padding=1),  # 384×13×13
+        relu3=nn.ReLU(),  # 384×13×13
+        conv4=nn.Conv2d(384, 384, kernel_size=3, padding=1),  # 384×13×13
+        relu4=nn.ReLU(),  # 384×13×13
+        conv5=nn.Conv2d(384, 256, kernel_size=3, padding=1),  # 256×13×13
+        relu5=nn.ReLU(),  # 256×13×13
+        pool3=nn.MaxPool2d(kernel_size=3, stride=2),  # 256×6×6
+        flatten=nn.Flatten(),  # 9216
+        fc6=nn.Linear(256 * 6 * 6, 4096),  # 4096
+        relu6=nn.ReLU(),  # 4096
+        drop6=nn.Dropout(p=0.5),  # 4096
+        fc7=nn.Linear(4096, 4096),  # 4096
+        relu7=nn.ReLU(),  # 4096
+        drop7=nn.Dropout(p=0.5),  # 4096
+        fc8=nn.Linear(4096, classes),  # classes
+    )
+    return nn.Sequential(_padded(layers, image_size))
+
+
+def alexnet_torchvision(in_channels: int = 3, classes: int = 1000) -> nn.Sequential:
+    """Build torchvision's AlexNet with this course's names: 61,100,840 parameters.
+
+    Differs from the paper: other widths, one tower, padding 2 in conv1 (224 in), no
+    response normalisation, dropout *before* fc6 and fc7. `avgpool` brings any image
+    of 63×63 or more to 6×6; at 224 it changes nothing. The shapes are those at 224.
+    Weights start as PyTorch starts them; `load_torchvision_weights` loads trained ones.
+
+    Args:
+        in_channels: channels of the images, 3 for RGB.
+        classes: number of logits.
+
+    Returns:
+        Network from (N, in_channels, height, width) to (N, classes).
+
+    Raises:
+        ValueError: a count below 1.
+    """
+    _check_arguments(in_channels, classes)
+    return nn.Sequential(
+        OrderedDict(
+            conv1=nn.Conv2d(in_channels, 64, 11, stride=4, padding=2),  # 64×55×55
+            relu1=nn.ReLU(),  # 64×55×55
+            pool1=nn.MaxPool2d(kernel_size=3, stride=2),  # 64×27×27
+            conv2=nn.Conv2d(64, 192, kernel_size=5, padding=2),  # 192×27×27
+            relu2=nn.ReLU(),  # 192×27×27
+            pool2=nn.MaxPool2d(kernel_size=3, stride=2),  # 192×13×13
+            conv3=nn.Conv2d(192, 384, kernel_size=3, padding=1),  # 384×13×13
+            relu3=nn.ReLU(),  # 384×13×13
+            conv4=nn.Conv2d(384, 256, kernel_size=3, padding=1),  # 256×13×13
+            relu4=nn.ReLU(),  # 256×13×13
+            conv5=nn.Conv2d(256, 256, kernel_size=3, padding=1),  # 256×13×13
+            relu5=nn.ReLU(),  # 256×13×13
+            pool3=nn.MaxPool2d(kernel_size=3, stride=2),  # 256×6×6
+            avgpool=nn.AdaptiveAvgPool2d((6, 6)),  # 256×6×6
+            flatten=nn.Flatten(),  # 9216
+            drop6=nn.Dropout(p=0.5),  # 9216
+            fc6=nn.Linear(256 * 6 * 6, 4096),  # 4096
+            relu6=nn.ReLU(),  # 4096
+            drop7=nn.Dropout(p=0.5),  # 4096
+            fc7=nn.Linear(4096, 4096),  # 4096
+            relu7=nn.ReLU(),  # 4096
+            fc8=nn.Linear(4096, classes),  # classes
+        )
+    )
+
+
+def alexnet_mini(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
+    """Build AlexNet's eight layers small enough for a CPU: 544,194 parameters.
+
+    A quarter of the paper's channels and an eighth of its hidden units, with the same
+    names, towers, normalisation, overlapping pools and dropout; conv1 is 6×6 with
+    stride 1, for images that have few pixels to spare. At 1×28×28 an image takes
+    6.3 million multiply-accumulates, and no pool leaves pixels over: 28-23-11-5-2.
+    Images from 28×28 to 35×35 fit (32-27-13-6-2, where pool3 leaves one pixel over).
+    Weights start by He's rule: the paper's 0.01 is far too small for so few inputs.
+    On a CPU the two normalisations take half of the training time;
+    `net.norm1 = net.norm2 = nn.Identity()` leaves them out.
+
+    Args:
+        in_channels: channels of the images, 1 for grey, 3 for RGB.
+        classes: number of logits.
+
+    Returns:
+        Network from (N, in_channels, 28, 28) to (N, classes).
+
+    Raises:
+        ValueError: a count below 1.
+    """
+    _check_arguments(in_channels, classes)
+    net = nn.Sequential(
+        OrderedDict(
+            conv1=nn.Conv2d(in_channels, 24, kernel_size=6),  # 24×23×23
+            relu1=nn.ReLU(),  # 24×23×23
+            norm1=nn.LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 24×23×23
+            pool1=nn.MaxPool2d(kernel_size=3, stride=2),  # 24×11×11
+            conv2=nn.Conv2d(24, 64, kernel_size=5, padding=2, groups=2),  # 64×11×11
+            relu2=nn.ReLU(),  # 64×11×11
+            norm2=nn.LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 64×11×11
+            pool2=nn.MaxPool2d(kernel_size=3, stride=2),  # 64×5×5
+            conv3=nn.Conv2d(64, 96, kernel_size=3, padding=1),  # 96×5×5
+            relu3=nn.ReLU(),  # 96×5×5
+            conv4=nn.Conv2d(96, 96, kernel_size=3, padding=1, groups=2),  # 96×5×5
+            relu4=nn.ReLU(),  # 96×5×5
+            conv5=nn.Conv2d(96, 64, kernel_size=3, padding=1, groups=2),  # 64×5×5
+            relu5=nn.ReLU(),  # 64×5×5
+            pool3=nn.MaxPool2d(kernel_size=3, stride=2),  # 64×2×2
+            flatten=nn.Flatten(),  # 256
+            fc6=nn.Linear(64 * 2 * 2, 512),  # 512
+            relu6=nn.ReLU(),  # 512
+            drop6=nn.Dropout(p=0.5),  # 512
+            fc7=nn.Linear(512, 512),  # 512
+            relu7=nn.ReLU(),  # 512
+            drop7=nn.Dropout(p=0.5),  # 512
+            fc8=nn.Linear(512, classes),  # classes
+        )
+    )
+    return initialise_alexnet(net, "he")
+
+
+def initialise_alexnet(net: nn.Sequential, initialisation: str) -> nn.Sequential:
+    """Set all weights and biases of a network with this module's layer names.
+
+    - "paper": weights from N(0, 0.01²); biases 1 in conv2, conv4, conv5, fc6 and fc7,
+      so that their ReLUs start alive, 0 elsewhere.
+    - "code": the same, but with standard deviation 0.03 in conv3, conv4 and conv5, as
+      the 2012 configuration files have it.
+    - "he": weights from N(0, 2/fan-in) (He et al. 2015), biases 0.
+    - "pytorch": what torch.nn does by default, uniform in ±1/√fan-in.
+
+    Args:
+        net: the network, changed in place.
+        initialisation: one of the names above.
+
+    Returns:
+        The same network.
+
+    Raises:
+        ValueError: unknown initialisation.
+    """
+    _check_initialisation(initialisation)
+    for name, layer in net.named_children():
+        if not isinstance(layer, (nn.Conv2d, nn.Linear)):
+            continue
+        if initialisation == "pytorch":
+            layer.reset_parameters()
+        elif initialisation == "he":
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+        else:
+            wide = initialisation == "code" and name in ("conv3", "conv4", "conv5")
+            nn.init.normal_(layer.weight, std=0.03 if wide else 0.01)
+            alive = name in ("conv2", "conv4", "conv5", "fc6", "fc7")
+            nn.init.constant_(layer.bias, 1.0 if alive else 0.0)
+    return net
+
+
+def lrn_per_tower(norm: nn.LocalResponseNorm, maps: Tensor, towers: int = 2) -> Tensor:
+    """Normalise each tower's channels by themselves, as the two GPUs of 2012 did.
+
+    Only windows that reach across the seam differ from `norm(maps)`: with size 5 over
+    96 channels those of channels 46, 47, 48 and 49.
+
+    Args:
+        norm: the layer, for example `net.norm1`.
+        maps: feature maps, (N, channels, height, width).
+        towers: number of equal parts into which the channels are split.
+
+    Returns:
+        Normalised maps of the same shape.
+
+    Raises:
+        ValueError: the channels do not split into that many equal parts.
+    """
+    if towers < 1 or maps.shape[1] % towers:
+        raise ValueError(f"{maps.shape[1]} channels do not split into {towers} towers")
+    return torch.cat([norm(tower) for tower in maps.chunk(towers, dim=1)], dim=1)
+
+
+def _padded(layers: OrderedDict, image_size: int) -> OrderedDict:
+    """Put the 2012 code's three zeros before conv1 when the images are 224×224."""
+    if image_size == 224:
+        layers["pad"] = nn.ZeroPad2d(
+            (0, 3, 0, 3)
+        )  # left, right, top, bottom: 3×227×227
+        layers.move_to_end("pad", last=False)
+    return layers
+
+
+def _check_arguments(in_channels: int, classes: int, image_size: int = 227) -> None:
+    """Raise ValueError for counts below 1 and image sizes that do not reach 6×6."""
+    if in_channels < 1 or classes < 1:
+        raise ValueError(
+            f"in_channels ({in_channels}) and classes ({classes}) must be at least 1"
+        )
+    if image_size not in (224, 227):
+        raise ValueError(
+            f"image_size must be 227 or 224, not {image_size}: fc6 expects 6×6 maps. "
+            "alexnet_torchvision takes other sizes, alexnet_mini takes 28 to 35."
+        )
+
+
+def _check_initialisation(initialisation: str) -> None:
+    """Raise ValueError for an initialisation that does not exist."""
+    if initialisation not in INITIALISATIONS:
+        choices = ", ".join(repr(name) for name in INITIALISATIONS)
+        raise ValueError(
+            f"initialisation must be one of {choices}, not {initialisation!r}"
+        )

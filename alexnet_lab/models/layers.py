@@ -1,0 +1,217 @@
+"""The four layers of the 1998 LeNet-5 that torch.nn does not have.
+
+Source of every formula: LeCun, Bottou, Bengio, Haffner, *Gradient-based learning
+applied to document recognition*, Proc. IEEE 86 (11), 1998, section II.B and
+appendix A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from alexnet_lab.rules import (
+    Shape,
+    Step,
+    expect_channels,
+    grid,
+    image,
+    rule,
+    unchanged,
+    worked,
+)
+
+
+class ScaledTanh(nn.Module):
+    """f(a) = 1.7159 · tanh(2a/3), so that f(1) ≈ 1 and f(−1) ≈ −1."""
+
+    amplitude = 1.7159
+    slope = 2 / 3
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Any shape in, the same shape out."""
+        return self.amplitude * torch.tanh(self.slope * x)
+
+
+class Subsampling(nn.Module):
+    """Add the four inputs of each 2×2 window, times a coefficient, plus a bias.
+
+    One trainable coefficient and one bias a map, unlike average pooling, which has
+    none. The activation that follows is a layer of its own here.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.coefficient = nn.Parameter(torch.full((channels,), 0.25))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) to (N, C, ⌊H/2⌋, ⌊W/2⌋)."""
+        total = 4 * F.avg_pool2d(x, 2)
+        return total * self.coefficient.view(-1, 1, 1) + self.bias.view(-1, 1, 1)
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}"
+
+
+class PartialConv2d(nn.Module):
+    """A convolution whose output maps each read only some of the input maps.
+
+    Only the kernels that exist are parameters: they are stored one after another in
+    ``kernels`` and laid into a dense weight, zero elsewhere, to be run.
+
+    Args:
+        in_channels: number of input maps.
+        table: for each output map, the input maps that it reads.
+        kernel_size: height and width of the kernels.
+    """
+
+    def __init__(
+        self, in_channels: int, table: Sequence[Sequence[int]], kernel_size: int
+    ) -> None:
+        super().__init__()
+        for inputs in table:
+            if not inputs or not all(0 <= i < in_channels for i in inputs):
+                raise ValueError(
+                    f"an output map reads {tuple(inputs)}; input maps are numbered "
+                    f"0 to {in_channels - 1} and each output map needs at least one"
+                )
+        self.in_channels = in_channels
+        self.table = tuple(tuple(inputs) for inputs in table)
+        self.kernel_size = kernel_size
+        pairs = [(o, i) for o, inputs in enumerate(self.table) for i in inputs]
+        self.kernels = nn.Parameter(torch.empty(len(pairs), kernel_size, kernel_size))
+        self.bias = nn.Parameter(torch.zeros(len(self.table)))
+        # buffers follow the module to its device; not saved, since the table is code
+        self.register_buffer(
+            "_o", torch.tensor([o for o, _ in pairs]), persistent=False
+        )
+        self.register_buffer(
+            "_i", torch.tensor([i for _, i in pairs]), persistent=False
+        )
+        uniform_by_fan_in_(self)
+
+    def dense_weight(self) -> torch.Tensor:
+        """(out, in, k, k): the kernels in place, zeros where there is no connection."""
+        size = (len(self.table), self.in_channels, self.kernel_size, self.kernel_size)
+        weight = self.kernels.new_zeros(size)
+        return weight.index_put((self._o, self._i), self.kernels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, in, H, W) to (N, out, H − k + 1, W − k + 1)."""
+        return F.conv2d(x, self.dense_weight(), self.bias)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_channels}, {len(self.table)}, kernel_size={self.kernel_size}"
+
+
+class EuclideanRBF(nn.Module):
+    """Minus the squared distance to a fixed prototype of each class.
+
+    LeCun's output is y_i = Σ_j (x_j − w_ij)² and the *smallest* wins. This layer gives
+    −y, so that the largest wins as everywhere in this course, and so that
+    ``nn.CrossEntropyLoss`` on it is the paper's equation 9 without its constant j.
+
+    Args:
+        prototypes: (classes, features), ±1; not trained.
+    """
+
+    def __init__(self, prototypes: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("prototypes", prototypes.float())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, features) to (N, classes)."""
+        return -(x.unsqueeze(1) - self.prototypes).square().sum(dim=2)
+
+    def extra_repr(self) -> str:
+        classes, features = self.prototypes.shape
+        return f"{features}, {classes}"
+
+
+def uniform_by_fan_in_(layer: nn.Module) -> None:
+    """Weights uniform in ±2.4/fan-in, biases 0 (LeCun et al., appendix A).
+
+    Fan-in is the number of inputs that a unit reads; in a partial convolution it
+    differs from map to map.
+    """
+    with torch.no_grad():
+        if isinstance(layer, PartialConv2d):
+            readers = torch.tensor([len(inputs) for inputs in layer.table])
+            bound = 2.4 / (readers[layer._o.cpu()] * layer.kernel_size**2)
+            unit = torch.empty_like(layer.kernels).uniform_(-1, 1)
+            layer.kernels.copy_(unit * bound.view(-1, 1, 1).to(unit))
+            layer.bias.zero_()
+        elif isinstance(layer, (nn.Conv2d, nn.Linear)):
+            bound = 2.4 / layer.weight[0].numel()
+            layer.weight.uniform_(-bound, bound)
+            layer.bias.zero_()
+
+
+# What the ledger needs to know about them.
+
+
+@rule(ScaledTanh)
+def _scaled_tanh(layer: ScaledTanh, shape: Shape) -> Step:
+    return unchanged(shape)
+
+
+@rule(Subsampling)
+def _subsampling(layer: Subsampling, shape: Shape) -> Step:
+    channels, *size = image(shape)
+    expect_channels(layer.channels, shape)
+    windows = grid(size, kernel_size=2, stride=2)
+    outputs = channels * windows.sizes[0] * windows.sizes[1]
+    return Step(
+        output_shape=(channels, *windows.sizes),
+        formula=windows.formula,
+        parameters=2 * channels,
+        parameters_formula=worked("(1 + 1)", channels, result=2 * channels),
+        macs=outputs,  # the four inputs are added first, then multiplied once
+        macs_formula=worked(*windows.sizes, channels, result=outputs),
+        connections=outputs * (4 + 1),
+        label="Subsampling 2×2/2",
+        **windows.geometry,
+    )
+
+
+@rule(PartialConv2d)
+def _partial_conv(layer: PartialConv2d, shape: Shape) -> Step:
+    expect_channels(layer.in_channels, image(shape))
+    windows = grid(shape[1:], layer.kernel_size)
+    height, width = windows.sizes
+    kernels = sum(len(inputs) for inputs in layer.table)
+    weights = kernels * layer.kernel_size**2
+    parameters = weights + len(layer.table)
+    area = f"{layer.kernel_size}·{layer.kernel_size}"
+    return Step(
+        output_shape=(len(layer.table), height, width),
+        formula=windows.formula,
+        parameters=parameters,
+        parameters_formula=f"{area}·{kernels} + {len(layer.table)} = {parameters:,}",
+        macs=height * width * weights,
+        macs_formula=worked(
+            height, width, f"({area}·{kernels})", result=height * width * weights
+        ),
+        connections=height * width * parameters,
+        label=f"PartialConv2d {layer.kernel_size}×{layer.kernel_size}",
+        **windows.geometry,
+    )
+
+
+@rule(EuclideanRBF)
+def _rbf(layer: EuclideanRBF, shape: Shape) -> Step:
+    classes, features = layer.prototypes.shape
+    if shape != (features,):
+        raise ValueError(f"expects {features} features, but gets {shape}")
+    return Step(
+        output_shape=(classes,),
+        macs=classes * features,
+        macs_formula=worked(features, classes),
+        connections=classes * features,  # fixed, so none of them is a parameter
+        label="EuclideanRBF",
+    )

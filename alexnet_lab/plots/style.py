@@ -1,0 +1,208 @@
+"""What every plot of the course shares: palette, fonts, and how a figure is made.
+
+Nothing here changes Matplotlib's global settings, and Matplotlib is imported only
+when a plot is made.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+# Okabe and Ito's palette, which people with any of the common colour-vision
+# deficiencies can tell apart (jfly.uni-koeln.de/color). As lines, the colours come
+# with a line style and a marker each, so that grey print keeps them apart too.
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
+INK, GREY, PALE = "#222222", "#767676", "#E9EEF2"
+
+# colour, line style, marker: no two alike in any of the three for the first six
+LINES = [
+    (BLUE, "-", "o"),
+    (VERMILION, "--", "s"),
+    (GREEN, "-.", "^"),
+    (PURPLE, ":", "D"),
+    (ORANGE, (0, (5, 1, 1, 1, 1, 1)), "v"),
+    (BLACK, (0, (8, 2)), "P"),
+]
+
+SMALL = 10.5  # points: the smallest text in any plot
+MINUS = "\N{MINUS SIGN}"
+
+_RC = {
+    "font.size": 12,
+    "axes.titlesize": 13,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.titlepad": 10,
+    "axes.labelsize": 12,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.facecolor": "white",
+    "figure.facecolor": "white",
+    "figure.dpi": 100,
+    "figure.titlesize": 14,
+    "figure.titleweight": "bold",
+    "grid.color": "#DDDDDD",
+    "hatch.linewidth": 0.8,
+    "legend.fontsize": 11,
+    "legend.frameon": False,
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.labelsize": 11,
+    "ytick.labelsize": 11,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+Plot = TypeVar("Plot", bound=Callable[..., Any])
+
+
+def styled(function: Plot) -> Plot:
+    """Decorate a plotting function: it runs with the course's Matplotlib settings."""
+
+    @functools.wraps(function)
+    def inner(*args: Any, **kwargs: Any) -> Any:
+        import matplotlib
+
+        with matplotlib.rc_context(_RC):
+            return function(*args, **kwargs)
+
+    return inner  # type: ignore[return-value]
+
+
+@functools.cache
+def _figure_class() -> type[Figure]:
+    from matplotlib.figure import Figure
+
+    class LabFigure(Figure):
+        """A figure outside pyplot's register: Jupyter shows it once, as a PNG."""
+
+        def _repr_png_(self) -> bytes:
+            return png(self)
+
+    return LabFigure
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of `width` × `height` inches.
+
+    It is not registered with pyplot: nothing to close, nothing shown twice.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure = _figure_class()(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def png(figure: Figure, dpi: int = 150) -> bytes:
+    """Return `figure` as a PNG, the same bytes for the same figure.
+
+    Matplotlib's version is left out, so that committed outputs change only when the
+    picture does.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(
+        buffer,
+        format="png",
+        dpi=dpi,
+        bbox_inches="tight",
+        pad_inches=0.12,
+        facecolor="white",
+        metadata={"Software": None},
+    )
+    return buffer.getvalue()
+
+
+def text_width(text: str, size: float) -> float:
+    """Return how wide `text` is, in points, in the default font at `size` points."""
+    from matplotlib.textpath import TextPath
+
+    if not text.strip():
+        return 0.0
+    return TextPath((0, 0), text, size=size, usetex=False).get_extents().width
+
+
+def wrapped(text: str, size: float, width: float) -> str:
+    """Return `text` broken into lines of at most `width` points, words kept whole.
+
+    A word that is wider than a line is cut and ends in an ellipsis.
+    """
+    lines: list[str] = []
+    for word in str(text).split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(_cut(word, size, width))
+    return "\n".join(lines)
+
+
+def _cut(word: str, size: float, width: float) -> str:
+    if text_width(word, size) <= width:
+        return word
+    while len(word) > 1 and text_width(word + "…", size) > width:
+        word = word[:-1]
+    return word + "…"
+
+
+def overlapping(figure: Figure) -> list[tuple[str, str]]:
+    """Return the pairs of visible texts that overlap: empty for a clean figure."""
+    figure.draw_without_rendering()
+    renderer = figure.canvas.get_renderer()
+    boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in _texts(figure)]
+    pairs = []
+    for i, (one, box) in enumerate(boxes):
+        for other, second in boxes[i + 1 :]:
+            wide = min(box.x1, second.x1) - max(box.x0, second.x0)
+            high = min(box.y1, second.y1) - max(box.y0, second.y0)
+            if wide > 1 and high > 1:
+                pairs.append((one, other))
+    return pairs
+
+
+def cut_off(figure: Figure) -> list[str]:
+    """Return the visible texts that reach beyond the figure's edge."""
+    figure.draw_without_rendering()
+    renderer = figure.canvas.get_renderer()
+    page = figure.bbox
+    outside = []
+    for text in _texts(figure):
+        box = text.get_window_extent(renderer)
+        if (
+            box.x0 < page.x0 - 1
+            or box.y0 < page.y0 - 1
+            or box.x1 > page.x1 + 1
+            or box.y1 > page.y1 + 1
+        ):
+            outside.append(text.get_text())
+    return outside
+
+
+def _texts(figure: Figure) -> list[Text]:
+    """Return the texts of `figure` that a reader sees."""
+    from matplotlib.text import Text
+
+    hidden = set()
+    for ax in figure.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            shown = ax.axison and ax.get_visible() and axis.get_visible()
+            low, high = sorted(axis.get_view_interval())
+            for tick in axis.get_major_ticks() + axis.get_minor_ticks():
+                if not shown or not low - 1e-9 <= tick.get_loc() <= high + 1e-9:
+                    hidden.update((tick.label1, tick.label2))
+            if not shown:
+                hidden.add(axis.label)
+    found = figure.findobj(Text)
+    return [
+        t for t in found if t not in hidden and t.get_visible() and t.get_text().strip()
+    ]

@@ -1,0 +1,54 @@
+"""The exercises of notebook 00: how exercises work."""
+
+from alexnet_lab.exercises import Exercise, Wrong
+
+ROWS = COLUMNS = 28
+BATCH, CHANNELS = 128, 1
+
+EXERCISES = (
+    Exercise(
+        number="00.1",
+        form="an integer",
+        answer=lambda: ROWS * COLUMNS,
+        right="28 rows of 28 pixels, and a grey pixel is one number.",
+        hint="Think of the image as a table of numbers: how many cells has it?",
+        wrong=(
+            Wrong(
+                lambda: ROWS + COLUMNS,
+                "You added the sides. How many pixels are in one row, and how many "
+                "rows are there?",
+            ),
+            Wrong(
+                lambda: ROWS * COLUMNS * 3,
+                "That counts red, green and blue. How many numbers does a grey pixel "
+                "need?",
+            ),
+        ),
+    ),
+    Exercise(
+        number="00.2",
+        form="a tuple (batch, channels, height, width)",
+        answer=lambda: (BATCH, CHANNELS, ROWS, COLUMNS),
+        right="PyTorch's order is batch, channels, height, width, and a grey image "
+        "keeps its one channel.",
+        hint="PyTorch's order is batch, channels, height, width. Which number belongs "
+        "to each?",
+        wrong=(
+            Wrong(
+                lambda: (BATCH, ROWS, COLUMNS, CHANNELS),
+                "You put the channels last, as image files and TensorFlow do. Where "
+                "does PyTorch want them?",
+            ),
+            Wrong(
+                lambda: (BATCH, ROWS, COLUMNS),
+                "The channel dimension is missing. A convolution wants it even when "
+                "there is a single channel.",
+            ),
+            Wrong(
+                lambda: (CHANNELS, ROWS, COLUMNS, BATCH),
+                "Your last dimension counts the images. Which dimension does PyTorch "
+                "use for that?",
+            ),
+        ),
+    ),
+)

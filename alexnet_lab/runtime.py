@@ -1,0 +1,90 @@
+"""Where and how long to compute: device, budget, seeds, versions."""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+
+import torch
+
+DEVICE_VARIABLE = "ALEXNET_LAB_DEVICE"
+BUDGET_VARIABLE = "ALEXNET_LAB_BUDGET"
+BUDGETS = ("quick", "full")
+
+
+def device() -> torch.device:
+    """The best device here: CUDA, else MPS (Apple), else the CPU.
+
+    The environment variable ``ALEXNET_LAB_DEVICE`` (``cpu``, ``cuda``, ``cuda:1``,
+    ``mps``) overrides the choice.
+
+    Raises:
+        ValueError: the variable names no device, or one that is not here.
+    """
+    wanted = os.environ.get(DEVICE_VARIABLE, "").strip()
+    if wanted:
+        return _device_named(wanted)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def _device_named(wanted: str) -> torch.device:
+    try:
+        chosen = torch.device(wanted)
+    except RuntimeError as error:
+        raise ValueError(
+            f"{DEVICE_VARIABLE}={wanted!r} names no device; use cpu, cuda or mps"
+        ) from error
+    here = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+    }
+    if (chosen.index or 0) >= here.get(chosen.type, 0):
+        found = ", ".join(name for name, count in here.items() if count)
+        raise ValueError(
+            f"{DEVICE_VARIABLE}={wanted!r}, but that device is not here; found: {found}"
+        )
+    return chosen
+
+
+def budget() -> str:
+    """How long a notebook may compute: ``quick`` on a CPU, ``full`` on a GPU.
+
+    The environment variable ``ALEXNET_LAB_BUDGET`` overrides the choice. A notebook
+    shows in plain sight what its budget means (images, epochs).
+
+    Raises:
+        ValueError: the variable is neither ``quick`` nor ``full``.
+    """
+    wanted = os.environ.get(BUDGET_VARIABLE, "").strip().lower()
+    if not wanted:
+        return "quick" if device().type == "cpu" else "full"
+    if wanted not in BUDGETS:
+        raise ValueError(f"{BUDGET_VARIABLE}={wanted!r}; use quick or full")
+    return wanted
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, NumPy's (if imported) and PyTorch's global generators."""
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  the global generator is what libraries use
+    torch.manual_seed(seed)
+
+
+def versions() -> str:
+    """One line that closes every notebook: Python, the libraries, the device."""
+    import torchvision
+
+    where = device()
+    name = torch.cuda.get_device_name(where) if where.type == "cuda" else where.type
+    return (
+        f"Python {platform.python_version()} · torch {torch.__version__} · "
+        f"torchvision {torchvision.__version__} · device {name} · budget {budget()}"
+    )

@@ -1,0 +1,467 @@
+"""The training loop of notebook 02, with what long work needs around it.
+
+The heart is still ``for images, labels in train: …``. Around it: a learning-rate
+schedule, mixed precision where the machine is fast at it, live progress, checkpoints
+from which a run resumes exactly, an interrupt that keeps what was learned, and a stop
+with advice when the loss is no longer a number.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from alexnet_lab import checkpoints
+from alexnet_lab.checkpoints import CheckpointError
+from alexnet_lab.evaluation import Predictions, Score, evaluate, predict
+from alexnet_lab.history import EpochRecord, History
+from alexnet_lab.precision import choose_precision
+from alexnet_lab.progress import Progress
+from alexnet_lab.runtime import device as best_device
+from alexnet_lab.schedules import Schedule, choose_schedule
+
+__all__ = [
+    "CheckpointError",
+    "EpochRecord",
+    "History",
+    "Predictions",
+    "Score",
+    "TrainingDiverged",
+    "evaluate",
+    "fit",
+    "predict",
+]
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+MakeOptimizer = Callable[[list[dict]], torch.optim.Optimizer]
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss became infinite or NaN. ``history`` holds what came before."""
+
+    def __init__(self, message: str, history: History) -> None:
+        super().__init__(message)
+        self.history = history
+
+
+def fit(
+    net: nn.Module,
+    train: Iterable[Batch],
+    validation: Iterable[Batch] | None = None,
+    *,
+    epochs: int = 1,
+    learning_rate: float = 0.05,
+    optimizer: str | MakeOptimizer = "sgd",
+    momentum: float = 0.9,
+    weight_decay: float = 5e-4,
+    schedule: str | Schedule = "one-cycle",
+    loss: nn.Module | None = None,
+    precision: str = "auto",
+    channels_last: bool | None = None,
+    compile: bool = False,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: float = 60.0,
+    seed: int = 0,
+    device: torch.device | str | None = None,
+    quiet: bool = False,
+) -> History:
+    """Train ``net`` in place and return the record of it.
+
+    Args:
+        net: (N, C, H, W) to logits (N, classes).
+        train: batches of images and int64 labels; :class:`alexnet_lab.data.Batches`
+            or a DataLoader. Passing over it once is an epoch.
+        validation: evaluated after each epoch; never trained on.
+        epochs: passes over ``train``.
+        learning_rate: the peak of the schedule.
+        optimizer: ``"sgd"`` (with ``momentum``), ``"adamw"``, or a function from
+            parameter groups to a ``torch.optim.Optimizer``.
+        weight_decay: on weights only, not on biases and normalisation layers.
+        schedule: ``"one-cycle"``, ``"cosine"``, ``"steps"``, ``"constant"``, or a
+            function from progress in 0..1 to a fraction of ``learning_rate``.
+        loss: by default ``nn.CrossEntropyLoss()``, mean over the batch.
+        precision: ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"`` (CUDA).
+        channels_last: store images pixel by pixel; None decides by the precision.
+        compile: run through ``torch.compile``.
+        checkpoint: a file that is written after every epoch and every
+            ``checkpoint_every`` seconds. If it is there already, the run goes on from
+            it, bit for bit as if it had never stopped.
+        seed: of the global generator (dropout); the order is that of ``train``.
+        device: by default :func:`alexnet_lab.device`.
+        quiet: print nothing.
+
+    Returns:
+        A :class:`History`. After an interrupt (Ctrl-C, or Jupyter's stop button) it
+        has ``interrupted`` set, and ``net`` holds what was learned so far.
+
+    Raises:
+        TrainingDiverged: the loss is no longer finite.
+        CheckpointError: the checkpoint is damaged or belongs to another run.
+        ValueError: an option that cannot be.
+    """
+    _check_options(epochs, learning_rate, train)
+    where = torch.device(device) if device else best_device()
+    settings = {
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "optimizer": _name(optimizer),
+        "momentum": momentum,
+        "weight_decay": weight_decay,
+        "schedule": _name(schedule),
+        "loss": repr(loss or nn.CrossEntropyLoss()),
+        "batches": len(train),
+        "batch_size": getattr(train, "batch_size", None),
+        "seed": seed,
+    }
+    run = _Run(net.to(where), train, validation, settings, where)
+    run.choose_arithmetic(precision, channels_last, compile)
+    run.schedule = choose_schedule(schedule)
+    run.loss = (loss or nn.CrossEntropyLoss()).to(where)
+    run.optimizer = _make_optimizer(net, settings, optimizer)
+    run.checkpoint = Path(checkpoint) if checkpoint else None
+    run.checkpoint_every = checkpoint_every
+    run.progress = Progress(visible=not quiet)
+    if run.checkpoint and run.checkpoint.exists():
+        run.resume()
+    with _Interrupt() as interrupt:
+        run.train(interrupt)
+    return run.history
+
+
+def _check_options(epochs: int, learning_rate: float, train: Iterable[Batch]) -> None:
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+        raise ValueError(f"epochs={epochs!r}; use a whole number of at least 1")
+    if not learning_rate > 0:
+        raise ValueError(f"learning_rate={learning_rate}; use a number above 0")
+    if isinstance(train, tuple) and hasattr(train, "train"):
+        raise ValueError(
+            "fit got all three splits as its training set; unpack them: "
+            "fit(net, splits.train, splits.validation)"
+        )
+    if not hasattr(train, "__len__") or len(train) == 0:
+        raise ValueError("the training set needs a length of at least one batch")
+
+
+def _name(choice: Any) -> str:
+    if isinstance(choice, str):
+        return choice
+    return getattr(choice, "__qualname__", type(choice).__qualname__)
+
+
+def parameter_groups(net: nn.Module, weight_decay: float) -> list[dict]:
+    """Weights with decay; biases and one-dimensional scales without.
+
+    The 2012 code's configuration files have ``wc=0`` for biases.
+    """
+    weights = [p for p in net.parameters() if p.requires_grad and p.dim() > 1]
+    others = [p for p in net.parameters() if p.requires_grad and p.dim() <= 1]
+    groups = [
+        {"params": weights, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def _make_optimizer(
+    net: nn.Module, settings: dict[str, Any], wanted: str | MakeOptimizer
+) -> torch.optim.Optimizer:
+    groups = parameter_groups(net, settings["weight_decay"])
+    if not groups:
+        raise ValueError("the network has no parameters that require a gradient")
+    rate = settings["learning_rate"]
+    if callable(wanted):
+        return wanted(groups)
+    if wanted == "sgd":
+        return torch.optim.SGD(groups, lr=rate, momentum=settings["momentum"])
+    if wanted == "adamw":
+        return torch.optim.AdamW(groups, lr=rate)
+    raise ValueError(
+        f"optimizer={wanted!r}; use sgd, adamw, or a function from parameter groups "
+        "to an optimizer"
+    )
+
+
+class _Run:
+    """The state of one call of :func:`fit`."""
+
+    def __init__(self, net, train, validation, settings, device) -> None:
+        self.net = net
+        self.train_set = train
+        self.validation = validation
+        self.settings = settings
+        self.device = device
+        self.history = History(settings=settings)
+        self.epoch = 0
+        self.batch = 0  # batches of this epoch that are done
+        self.random = None  # generators' states to go on from, after a resume
+        self._fresh_sums()
+        self._saved_at = time.monotonic()
+
+    def choose_arithmetic(
+        self, precision: str, channels_last: bool | None, compile: bool
+    ) -> None:
+        self.precision = choose_precision(precision, self.net, self.device)
+        if channels_last is None:
+            channels_last = self.precision.name != "float32"
+        self.layout = torch.channels_last if channels_last else torch.contiguous_format
+        if channels_last:
+            self.net.to(memory_format=torch.channels_last)
+        self.forward = torch.compile(self.net) if compile else self.net
+        self.scaler = torch.amp.GradScaler(
+            self.device.type, enabled=self.precision.needs_scaling
+        )
+        self.history.machine = (
+            f"{self.device.type}, {torch.get_num_threads()} threads, "
+            f"{self.precision.name} ({self.precision.why})"
+            f"{', channels last' if channels_last else ''}"
+        )
+
+    # the loop
+
+    def train(self, interrupt: _Interrupt) -> None:
+        epochs = self.settings["epochs"]
+        self.history.interrupted = False
+        while self.epoch < epochs and not interrupt.wanted:
+            try:
+                self.train_epoch(interrupt)
+            except KeyboardInterrupt:  # not by signal: from within a batch
+                interrupt.wanted = True
+                self.history.interrupted = True
+                break
+            if self.batch < len(self.train_set):
+                self.history.interrupted = True
+                self.save()
+                break
+            self.finish_epoch()
+            self.save()
+        else:
+            self.history.interrupted = self.epoch < epochs
+        self.show()
+
+    def train_epoch(self, interrupt: _Interrupt) -> None:
+        self.net.train()
+        start = time.perf_counter() - self.seconds
+        for images, labels in self.batches():
+            self.step(images.to(self.device), labels.to(self.device))
+            self.seconds = time.perf_counter() - start
+            if self.progress.due():
+                self.show()
+            if interrupt.wanted:
+                return
+            if self.time_to_save():
+                self.save()
+        self.collect()  # waits for a GPU, so that its time counts
+        self.seconds = time.perf_counter() - start
+
+    def batches(self) -> Iterable[Batch]:
+        """The rest of this epoch, from the first batch that is not done.
+
+        Every epoch begins from its own seed. A DataLoader draws its order from there,
+        so it can be led past the batches that are done before dropout's generator is
+        put back. (Random transforms that share that generator, with no worker
+        processes, are then different; those of ``Batches`` have their own.)
+        """
+        torch.manual_seed(self.settings["seed"] + 1_000_003 * self.epoch)
+        if hasattr(self.train_set, "set_epoch"):
+            self.train_set.set_epoch(self.epoch)
+        if hasattr(self.train_set, "batches_from"):
+            rest = iter(self.train_set.batches_from(self.batch))
+        else:
+            sampler = getattr(self.train_set, "sampler", None)
+            if hasattr(sampler, "set_epoch"):
+                sampler.set_epoch(self.epoch)
+            rest = iter(self.train_set)
+            for _ in range(self.batch):
+                next(rest)
+        if self.random is not None:
+            checkpoints.restore_random_state(self.random, self.device)
+            self.random = None
+        return rest
+
+    def step(self, images: torch.Tensor, labels: torch.Tensor) -> None:
+        rate = self.set_learning_rate()
+        images = images.contiguous(memory_format=self.layout)
+        with self.precision.autocast():
+            logits = self.forward(images)
+            loss = self.loss(logits.float(), labels)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.batch += 1
+        self.images += len(labels)
+        self.rate = rate
+        hits = (logits.detach().argmax(dim=1) == labels).sum()
+        self.pending.append((loss.detach(), hits, len(labels)))
+        # Reading a number waits for a GPU, so it is done rarely there.
+        if self.device.type == "cpu" or len(self.pending) >= 50:
+            self.collect()
+
+    def set_learning_rate(self) -> float:
+        steps = len(self.train_set)
+        progress = (self.epoch * steps + self.batch) / (self.settings["epochs"] * steps)
+        rate = self.settings["learning_rate"] * self.schedule(progress)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def collect(self) -> None:
+        """Bring the pending batches' figures over, and see that they are finite."""
+        if not self.pending:
+            return
+        losses = torch.stack([loss for loss, _, _ in self.pending]).tolist()
+        hits = torch.stack([hit for _, hit, _ in self.pending]).tolist()
+        counts = [count for _, _, count in self.pending]
+        self.pending.clear()
+        for loss, count, hit in zip(losses, counts, hits, strict=True):
+            if not abs(loss) < float("inf"):
+                raise TrainingDiverged(self.advice(loss), self.history)
+            self.history.batch_losses.append(loss)
+            self.loss_sum += loss * count
+            self.correct += hit
+
+    def advice(self, loss: float) -> str:
+        before = self.history.batch_losses[-3:]
+        rate = self.settings["learning_rate"]
+        saved = self.checkpoint is not None and self.checkpoint.exists()
+        kept = (
+            f"{self.checkpoint} still holds the last good state"
+            if saved
+            else "the network's weights are spoilt: build it anew"
+        )
+        return (
+            f"the loss became {loss} in epoch {self.epoch + 1} (before that: "
+            f"{', '.join(f'{x:.3g}' for x in before) or 'nothing'}). Usual causes: a "
+            f"learning rate that is too high (it was {rate:g}; try {rate / 10:g}), "
+            f"images that are not normalised, or a log of zero. {kept}."
+        )
+
+    def finish_epoch(self) -> None:
+        self.collect()
+        score = None
+        if self.validation is not None:
+            score = evaluate(self.net, self.validation, precision=self.precision)
+        self.history.epochs.append(
+            EpochRecord(
+                epoch=self.epoch + 1,
+                images=self.images,
+                train_loss=self.loss_sum / self.images,
+                train_accuracy=self.correct / self.images,
+                validation_loss=score.loss if score else None,
+                validation_accuracy=score.accuracy if score else None,
+                learning_rate=self.rate,
+                seconds=self.seconds,
+            )
+        )
+        self.epoch += 1
+        self.batch = 0
+        self._fresh_sums()
+
+    def _fresh_sums(self) -> None:
+        self.loss_sum, self.correct, self.images = 0.0, 0, 0
+        self.seconds, self.rate = 0.0, 0.0
+        self.pending: list[tuple[torch.Tensor, torch.Tensor, int]] = []
+
+    # what is shown and what is kept
+
+    def show(self) -> None:
+        current = ""
+        if self.images:
+            self.collect()
+            current = (
+                f"epoch {self.epoch + 1} of {self.settings['epochs']}: batch "
+                f"{self.batch:,} of {len(self.train_set):,}, loss "
+                f"{self.loss_sum / self.images:.4f}, {self.seconds:.0f} s"
+            )
+        self.progress.update(f"{self.history.machine}\n{self.history}", current)
+
+    def time_to_save(self) -> bool:
+        due = time.monotonic() - self._saved_at >= self.checkpoint_every
+        return self.checkpoint is not None and due
+
+    def save(self) -> None:
+        if self.checkpoint is None:
+            return
+        self.collect()  # never save weights whose loss was not finite
+        sums = {
+            name: getattr(self, name)
+            for name in ("loss_sum", "correct", "images", "seconds", "rate")
+        }
+        state = {
+            "net": self.net.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "random": checkpoints.random_state(self.device),
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "sums": sums,
+            "history": self.history.to_dict(),
+        }
+        checkpoints.save(state, self.checkpoint)
+        self._saved_at = time.monotonic()
+
+    def resume(self) -> None:
+        state = checkpoints.load(self.checkpoint, self.device)
+        try:
+            history = History.from_dict(state["history"])
+            self._check_same_run(history.settings)
+            self.net.load_state_dict(state["net"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.scaler.load_state_dict(state["scaler"])
+            self.epoch, self.batch = state["epoch"], state["batch"]
+            vars(self).update(state["sums"])
+        except (KeyError, TypeError, RuntimeError, ValueError) as error:
+            if isinstance(error, CheckpointError):
+                raise
+            raise CheckpointError(
+                f"{self.checkpoint} does not fit this network or is no checkpoint of "
+                f"fit: {str(error).splitlines()[0]}. Delete it or use another name."
+            ) from error
+        history.machine = self.history.machine
+        self.history = history
+        self.random = state["random"] if self.batch else None
+
+    def _check_same_run(self, saved: dict[str, Any]) -> None:
+        differing = [
+            f"{key}: {saved.get(key)!r} there, {value!r} here"
+            for key, value in self.settings.items()
+            if saved.get(key) != value
+        ]
+        if differing:
+            raise CheckpointError(
+                f"{self.checkpoint} belongs to another run ({'; '.join(differing)}). "
+                "Use the same settings to go on with it, or another file name."
+            )
+
+
+class _Interrupt:
+    """Turns Ctrl-C into a wish, so that a batch is always finished or not begun.
+
+    A second Ctrl-C interrupts at once. Outside the main thread, where signals cannot be
+    caught, KeyboardInterrupt stays what it is.
+    """
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self._before: Any = None
+
+    def __enter__(self) -> _Interrupt:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def _note(self, number: int, frame: Any) -> None:
+        if self.wanted:
+            raise KeyboardInterrupt
+        self.wanted = True
+
+    def __exit__(self, *error: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)

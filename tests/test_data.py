@@ -1,0 +1,237 @@
+"""The shipped data: whole, checked, split without overlap, the same for a seed."""
+
+import gzip
+import os
+import shutil
+import stat
+
+import pytest
+import torch
+
+from alexnet_lab import data
+from alexnet_lab.data import DataFileError, fashion_mnist, mnist
+from alexnet_lab.data.idx import SHA256, data_folder, read_idx
+from alexnet_lab.data.memory import FASHION_STATISTICS, MNIST_STATISTICS
+
+LABELS = "t10k-labels-idx1-ubyte"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A data folder of its own with the smallest shipped file."""
+    raw = tmp_path / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    shutil.copy(data_folder() / "FashionMNIST" / "raw" / f"{LABELS}.gz", raw)
+    return tmp_path
+
+
+def packed(folder):
+    return folder / "FashionMNIST" / "raw" / f"{LABELS}.gz"
+
+
+def unpacked(folder):
+    return folder / "FashionMNIST" / "raw" / LABELS
+
+
+@pytest.mark.parametrize("dataset", SHA256)
+@pytest.mark.parametrize("part, count", [("train", 60_000), ("t10k", 10_000)])
+def test_every_shipped_file_is_whole(dataset, part, count):
+    images = read_idx(dataset, f"{part}-images-idx3-ubyte")
+    labels = read_idx(dataset, f"{part}-labels-idx1-ubyte")
+    assert images.shape == (count, 28, 28) and images.dtype == torch.uint8
+    assert labels.shape == (count,) and labels.unique().tolist() == list(range(10))
+
+
+@pytest.mark.parametrize(
+    "dataset, statistics",
+    [("MNIST", MNIST_STATISTICS), ("FashionMNIST", FASHION_STATISTICS)],
+)
+def test_statistics_are_those_of_the_training_images(dataset, statistics):
+    counts = torch.bincount(
+        read_idx(dataset, "train-images-idx3-ubyte").flatten(), minlength=256
+    ).double()
+    levels = torch.arange(256, dtype=torch.float64) / 255
+    mean = (counts * levels).sum() / counts.sum()
+    deviation = ((counts * (levels - mean) ** 2).sum() / counts.sum()).sqrt()
+    assert (mean.item(), deviation.item()) == pytest.approx(statistics, abs=6e-5)
+
+
+def test_torchvision_reads_the_same_files():
+    from torchvision.datasets import FashionMNIST
+
+    read_idx("FashionMNIST", "train-images-idx3-ubyte")  # unpacks
+    for name in SHA256["FashionMNIST"]:
+        read_idx("FashionMNIST", name)
+    if not os.access(data_folder(), os.W_OK):
+        pytest.skip("a read-only data folder cannot be unpacked for torchvision")
+    theirs = FashionMNIST(root=data_folder(), train=False)
+    ours = fashion_mnist().test
+    assert torch.equal(theirs.data, ours.images.squeeze(1).cpu())
+    assert torch.equal(theirs.targets, ours.labels.cpu())
+    assert tuple(theirs.classes) == ours.classes
+
+
+def test_unpacked_once_and_used_again(folder):
+    first = read_idx("FashionMNIST", LABELS, folder)
+    packed(folder).unlink()
+    assert torch.equal(first, read_idx("FashionMNIST", LABELS, folder))
+
+
+def test_missing_file_says_how_to_get_it_back(folder):
+    packed(folder).unlink()
+    with pytest.raises(DataFileError, match="missing") as error:
+        read_idx("FashionMNIST", LABELS, folder)
+    assert f"git checkout -- data/FashionMNIST/raw/{LABELS}.gz" in str(error.value)
+
+
+def test_truncated_file_is_named(folder):
+    content = packed(folder).read_bytes()
+    packed(folder).write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataFileError, match=r"not a whole gzip file.*") as error:
+        read_idx("FashionMNIST", LABELS, folder)
+    assert LABELS in str(error.value) and "git checkout" in str(error.value)
+
+
+def test_a_file_that_is_no_gzip_is_named(folder):
+    packed(folder).write_text("<html>404</html>")
+    with pytest.raises(DataFileError, match="not a whole gzip file"):
+        read_idx("FashionMNIST", LABELS, folder)
+
+
+def test_altered_file_shows_both_hashes(folder):
+    content = bytearray(gzip.decompress(packed(folder).read_bytes()))
+    content[100] ^= 1
+    packed(folder).write_bytes(gzip.compress(bytes(content)))
+    with pytest.raises(DataFileError, match="not the original") as error:
+        read_idx("FashionMNIST", LABELS, folder)
+    assert SHA256["FashionMNIST"][LABELS] in str(error.value)
+
+
+def test_damaged_unpacked_file_is_mended_from_the_packed_one(folder):
+    good = read_idx("FashionMNIST", LABELS, folder)
+    unpacked(folder).write_bytes(b"half")
+    assert torch.equal(good, read_idx("FashionMNIST", LABELS, folder))
+    assert unpacked(folder).stat().st_size == 10_008
+
+
+def test_read_only_folder_works(folder, monkeypatch):
+    raw = packed(folder).parent
+    raw.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    # root may write anywhere, so let the write itself fail as well
+    monkeypatch.setattr("pathlib.Path.write_bytes", _refuse)
+    try:
+        assert read_idx("FashionMNIST", LABELS, folder).shape == (10_000,)
+        assert not unpacked(folder).exists()
+    finally:
+        raw.chmod(0o755)
+
+
+def _refuse(self, content):
+    raise PermissionError(13, "read-only", str(self))
+
+
+def test_data_folder_can_be_named(folder, monkeypatch):
+    monkeypatch.setenv("ALEXNET_LAB_DATA", str(folder))
+    assert data.data_folder() == folder
+    assert read_idx("FashionMNIST", LABELS).shape == (10_000,)
+
+
+@pytest.mark.parametrize("load", [mnist, fashion_mnist])
+def test_splits_are_disjoint_and_complete(load):
+    train, validation, test = load()
+    assert (train.count, validation.count, test.count) == (55_000, 5_000, 10_000)
+    everything = read_idx(
+        "MNIST" if load is mnist else "FashionMNIST", "train-images-idx3-ubyte"
+    )
+    ours = torch.cat([train.images, validation.images]).cpu().flatten(1)
+    # The same multiset of images: compare order-free fingerprints of each image.
+    weights = torch.arange(1, 785, dtype=torch.int64)
+    fingerprints = (ours.long() * weights**2 % 1_000_003).sum(1)
+    theirs = (everything.flatten(1).long() * weights**2 % 1_000_003).sum(1)
+    assert torch.equal(fingerprints.sort().values, theirs.sort().values)
+
+
+def test_split_depends_on_the_seed_alone():
+    first, same = fashion_mnist(seed=3), fashion_mnist(seed=3, train_images=700)
+    other = fashion_mnist(seed=4)
+    assert torch.equal(first.validation.images, same.validation.images)
+    assert torch.equal(first.train.images[:700], same.train.images)
+    assert not torch.equal(first.validation.labels, other.validation.labels)
+
+
+def test_every_image_once_a_pass_in_a_new_order_each_pass():
+    train = fashion_mnist(train_images=300, batch_size=128).train
+    train.labels = torch.arange(300, device=train.device)  # so that images are known
+    passes = [torch.cat([labels for _, labels in train]) for _ in range(2)]
+    assert [len(labels) for _, labels in train] == [128, 128, 44]
+    assert torch.equal(passes[0].sort().values, train.labels)
+    assert not torch.equal(passes[0], passes[1])
+    train.set_epoch(0)
+    assert torch.equal(torch.cat([labels for _, labels in train]), passes[0])
+
+
+def test_a_pass_can_be_taken_up_anywhere_augmentation_included():
+    def noise(images, generator):
+        shape = images.shape
+        return images + torch.rand(shape, generator=generator, device=images.device)
+
+    train = fashion_mnist(train_images=300, batch_size=100, augment=noise).train
+    whole = list(train)
+    train.set_epoch(0)
+    rest = list(train.batches_from(2))
+    assert len(rest) == 1
+    assert torch.equal(rest[0][0], whole[2][0]) and torch.equal(rest[0][1], whole[2][1])
+
+
+def test_augmentation_touches_training_images_only():
+    def black(images, generator):
+        return images * 0
+
+    train, validation, test = fashion_mnist(
+        train_images=128, augment=black, value_range=(0, 1)
+    )
+    assert next(iter(train))[0].max() == 0
+    assert next(iter(validation))[0].max() == 1
+    assert next(iter(test))[0].max() == 1
+
+
+def test_images_come_standardised():
+    images, _ = next(iter(fashion_mnist(batch_size=5_000).validation))
+    assert images.dtype == torch.float32
+    assert abs(images.mean().item()) < 0.02 and abs(images.std().item() - 1) < 0.02
+
+
+def test_the_inputs_of_1998():
+    images, _ = next(iter(mnist(padding=2, value_range=(-0.1, 1.175)).test))
+    assert images.shape == (128, 1, 32, 32)
+    assert images.min().item() == pytest.approx(-0.1)
+    assert images.max().item() == pytest.approx(1.175)
+    assert images[:, :, :2].unique().item() == pytest.approx(-0.1)  # the border
+
+
+@pytest.mark.parametrize("size", [14, 28, 64, 224])
+def test_resizing(size):
+    splits = fashion_mnist(image_size=size, batch_size=4, value_range=(0, 1))
+    images, _ = next(iter(splits.test))
+    assert images.shape == (4, 1, size, size) == (4, *splits.test.image_shape)
+    assert images.min() >= 0 and images.max() <= 1
+    plain, _ = next(iter(fashion_mnist(batch_size=4, value_range=(0, 1)).test))
+    # bilinear resizing keeps an image's brightness, nearly
+    assert images.mean().item() == pytest.approx(plain.mean().item(), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    "options, says",
+    [
+        ({"train_images": 0}, "1 to 55,000"),
+        ({"train_images": 60_000}, "5,000 of 60,000 are held out"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"batch_size": 12.5}, "whole number"),
+        ({"image_size": -1}, "image_size=-1"),
+        ({"padding": -2}, "padding=-2"),
+        ({"value_range": (1, 1)}, "must differ"),
+    ],
+)
+def test_impossible_options_are_explained(options, says):
+    with pytest.raises(ValueError, match=says):
+        fashion_mnist(**options)

@@ -1,0 +1,361 @@
+"""Every exercise of the course, and the mechanism that checks answers."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from alexnet_lab.answers import equal
+from alexnet_lab.exercises import (
+    Exercise,
+    Verdict,
+    Wrong,
+    _build,
+    _outcome,
+    all_exercises,
+    check,
+    diagnose,
+    exercises_of,
+)
+
+COURSE = all_exercises()
+each_exercise = pytest.mark.parametrize("exercise", COURSE, ids=lambda e: e.number)
+each_wrong = pytest.mark.parametrize(
+    ("exercise", "wrong"),
+    [
+        pytest.param(exercise, wrong, id=f"{exercise.number}-{n}")
+        for exercise in COURSE
+        for n, wrong in enumerate(exercise.wrong, start=1)
+    ],
+)
+
+
+# ----------------------------------------------------------- the exercises themselves
+def test_exercises_are_numbered_from_one_in_each_notebook() -> None:
+    for notebook in sorted({exercise.number[:2] for exercise in COURSE}):
+        numbers = [exercise.number for exercise in exercises_of(notebook)]
+        assert numbers == [f"{notebook}.{n}" for n in range(1, len(numbers) + 1)]
+
+
+@each_exercise
+def test_own_answer_is_right(exercise: Exercise) -> None:
+    assert diagnose(exercise, _build(exercise.answer)) == Verdict(
+        "right", exercise.right
+    )
+
+
+@each_exercise
+def test_blank_is_blank(exercise: Exercise) -> None:
+    assert diagnose(exercise, ...).status == "blank"
+
+
+@each_wrong
+def test_known_wrong_answer_gets_its_own_words(
+    exercise: Exercise, wrong: Wrong
+) -> None:
+    assert diagnose(exercise, _build(wrong.answer)) == Verdict("wrong", wrong.says)
+
+
+@each_exercise
+def test_known_wrong_answers_differ(exercise: Exercise) -> None:
+    says = [wrong.says for wrong in exercise.wrong]
+    assert len({*says, exercise.hint, exercise.right}) == len(says) + 2
+    outcomes = [_outcome(exercise, _build(wrong.answer)) for wrong in exercise.wrong]
+    for one, other in itertools.combinations(outcomes, 2):
+        assert not equal(one, other, exercise.tolerance)
+
+
+@each_exercise
+def test_messages_do_not_give_the_number_away(exercise: Exercise) -> None:
+    answer = _build(exercise.answer)
+    if type(answer) is not int or answer < 10:
+        return
+    messages = [exercise.hint, exercise.form, *(w.says for w in exercise.wrong)]
+    for message in messages:
+        assert str(answer) not in numbers_in(message), message
+
+
+def numbers_in(text: str) -> list[str]:
+    """The numbers of a text, without thousands separators."""
+    found = re.findall(r"\d+(?:[,\u202f_ ]\d{3})*(?!\d)", text)
+    return [re.sub(r"\D", "", number) for number in found]
+
+
+def test_numbers_in_finds_separators_and_whole_numbers_only() -> None:
+    assert numbers_in("60,965,224 and 61 706, but 1784.") == [
+        "60965224",
+        "61706",
+        "1784",
+    ]
+
+
+# ------------------------------------------------------------------------- comparison
+def exercise_for(answer: Any, **options: Any) -> Exercise:
+    return Exercise(
+        number="99.1",
+        answer=lambda: answer,
+        right="Just so.",
+        hint="Think again.",
+        **options,
+    )
+
+
+@pytest.mark.parametrize(
+    ("expected", "given"),
+    [
+        (784, 784.0),
+        (784, np.int64(784)),
+        (784, torch.tensor(784)),
+        (0.5, 0.5 + 1e-7),
+        (0.5, np.float32(0.5)),
+        (0.0, 1e-9),
+        (float("nan"), float("nan")),
+        (float("inf"), float("inf")),
+        (True, np.bool_(True)),
+        ("max pooling", "  Max Pooling "),
+        ("ReLU", "relu"),
+        ((128, 1), [128, 1]),
+        ((128, 1), torch.Size([128, 1])),
+        ([1.0, 2.0], np.array([1, 2])),
+        (((1, 2), (3, 4)), torch.tensor([[1, 2], [3, 4]])),
+        (torch.tensor([0.1]), [0.1]),
+        ({"conv1": 55}, {"conv1": np.int32(55)}),
+        ((), []),
+    ],
+)
+def test_same_answer_in_another_form_is_right(expected: Any, given: Any) -> None:
+    assert diagnose(exercise_for(expected), given).status == "right"
+
+
+@pytest.mark.parametrize(
+    ("expected", "given"),
+    [
+        (1, True),
+        (True, 1),
+        (0, False),
+        ((1, 1), (True, 1)),
+        (784, 784.01),
+        (60_965_224, 60_965_225),
+        (60_965_224, 60_965_224.5),
+        (0.5, 0.5001),
+        (1e-4, 5e-4),
+        (float("nan"), 0.0),
+        (0.0, float("nan")),
+        ((1, 2), (1, 2, 3)),
+        ((1, 2), (2, 1)),
+        ((1, 2), 1),
+        (1, (1,)),
+        ("relu", "tanh"),
+        ({"a": 1}, {"b": 1}),
+        (784, None),
+        ((1, 2), torch.zeros(3, 3)),
+    ],
+)
+def test_other_answer_is_wrong(expected: Any, given: Any) -> None:
+    assert diagnose(exercise_for(expected), given).status == "wrong"
+
+
+def test_tolerance_is_the_exercises_own() -> None:
+    assert diagnose(exercise_for(1.46, tolerance=0.01), 1.4612).status == "right"
+
+
+class NeverEqual:
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("cannot compare")
+
+    __hash__ = None
+
+
+def test_object_that_cannot_be_compared_is_wrong() -> None:
+    assert diagnose(exercise_for(nn.ReLU), NeverEqual()).status == "wrong"
+
+
+# --------------------------------------------------------------------------- messages
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [
+        ("x", "the text 'x'"),
+        (3, "the number 3"),
+        (True, "the truth value True"),
+        (None, "None"),
+        ({}, "a dictionary"),
+        (len, "the function len"),
+        (nn.ReLU, "the class ReLU"),
+        (nn.ReLU(), "an object of type ReLU"),
+        (torch.tensor(3), "a tensor of shape ()"),
+        ((1, "2", 3), "the tuple (1, '2', 3)"),
+    ],
+)
+def test_wrong_type_is_named(answer: Any, named: str) -> None:
+    exercise = exercise_for((96, 55, 55), form="a tuple (channels, height, width)")
+    assert diagnose(exercise, answer).message == (
+        f"Expected a tuple (channels, height, width), got {named}."
+    )
+
+
+def test_unknown_wrong_answer_gets_the_hint() -> None:
+    assert diagnose(exercise_for(55), 12) == Verdict("wrong", "Think again.")
+
+
+def square_at(points: tuple[int, ...]) -> Callable[[Any], Any]:
+    return lambda function: [function(point) for point in points]
+
+
+def failing(number: int) -> int:
+    raise ValueError(f"no square of {number}")
+
+
+def test_answer_that_raises_is_wrong_and_quoted() -> None:
+    exercise = exercise_for(lambda n: n * n, probe=square_at((2, 3)))
+    assert diagnose(exercise, failing) == Verdict(
+        "wrong", "Your answer raised ValueError: no square of 2"
+    )
+
+
+def test_known_wrong_answer_may_raise() -> None:
+    exercise = exercise_for(
+        lambda n: n * n,
+        probe=square_at((2, 3)),
+        wrong=(Wrong(lambda: failing, "Every number has a square."),),
+    )
+    assert diagnose(exercise, failing).message == "Every number has a square."
+
+
+def test_wrong_kind_is_named_rather_than_the_error_it_causes() -> None:
+    exercise = exercise_for(abs, probe=square_at((2,)), form="a function")
+    assert diagnose(exercise, 4).message == "Expected a function, got the number 4."
+
+
+def test_exercise_whose_own_answer_raises_is_reported_as_broken() -> None:
+    exercise = exercise_for(failing, probe=square_at((2,)))
+    with pytest.raises(RuntimeError, match="exercise 99.1 is broken"):
+        diagnose(exercise, failing)
+
+
+# ----------------------------------------------------------------------------- blanks
+def blank_function(number):
+    """The square of a number."""
+    ...
+
+
+def blank_inside(number):
+    return number * ...
+
+
+def blank_result(number):
+    result = ...
+    return result
+
+
+class BlankNet(nn.Module):
+    def forward(self, x): ...
+
+
+@pytest.mark.parametrize("answer", [..., (128, ..., 28), [[1], [...]], {"stride": ...}])
+def test_blank_value(answer: Any) -> None:
+    assert diagnose(exercise_for((128, 1, 28)), answer).status == "blank"
+
+
+@pytest.mark.parametrize(
+    "answer", [blank_function, blank_inside, blank_result, BlankNet(), lambda n: None]
+)
+def test_blank_function(answer: Any) -> None:
+    exercise = exercise_for(lambda n: n * n, probe=lambda f: [f(2).real, f(3).real])
+    if answer is not blank_result:
+        assert diagnose(exercise, answer).status == "blank"
+    exercise = exercise_for(lambda n: n * n, probe=square_at((2, 3)))
+    assert diagnose(exercise, answer).status == "blank"
+
+
+def test_function_with_a_constant_result_is_not_blank() -> None:
+    exercise = exercise_for(lambda n: n * n, probe=square_at((2, 3)))
+    assert diagnose(exercise, lambda n: 4).status == "wrong"
+
+
+# ----------------------------------------------------------------------------- probes
+def noisy(net: nn.Module) -> Any:
+    return net(torch.randn(2, 3)), random.random(), np.random.rand()  # noqa: NPY002
+
+
+def test_random_probe_repeats_and_leaves_the_generators_alone() -> None:
+    torch.manual_seed(1), random.seed(1), np.random.seed(1)  # noqa: NPY002
+    linear = nn.Linear(3, 1)
+    exercise = exercise_for(linear, probe=noisy, wrong=(Wrong(nn.Identity, "No."),))
+    undisturbed = noisy(nn.Identity())
+
+    torch.manual_seed(1), random.seed(1), np.random.seed(1)  # noqa: NPY002
+    nn.Linear(3, 1)
+    assert diagnose(exercise, linear).status == "right"
+    assert diagnose(exercise, nn.Linear(3, 1).requires_grad_(False)).status == "wrong"
+    torch.manual_seed(1)
+    nn.Linear(3, 1)
+    diagnose(exercise, nn.Identity())
+    after = noisy(nn.Identity())
+    assert torch.equal(after[0], undisturbed[0]) and after[1:] == undisturbed[1:]
+
+
+def test_probe_does_not_change_the_students_module() -> None:
+    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+
+    def rough(net: nn.Module) -> Any:
+        outputs = net(torch.randn(8, 2))
+        nn.init.zeros_(net.eval()[0].weight)
+        return outputs
+
+    assert diagnose(exercise_for(net, probe=rough), net).status == "right"
+    assert net.training
+    assert all(torch.equal(net.state_dict()[name], before[name]) for name in before)
+
+
+# ------------------------------------------------------------------------ check, find
+def test_check_prints_each_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    check("00.1", 784)
+    check("00.1", 56)
+    check("00.1", ...)
+    right, wrong, blank = re.split(r"\n(?=00\.1)", capsys.readouterr().out)
+    assert right.startswith("00.1 is right. 28 rows of 28 pixels")
+    assert wrong.startswith("00.1 is not right yet. You added the sides.")
+    assert blank == "00.1 not answered yet\n"
+    assert all(len(line) <= 88 for line in [*right.split("\n"), *wrong.split("\n")])
+
+
+@pytest.mark.parametrize("answer", [56, ..., "x"])
+def test_strict_mode_raises(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
+    monkeypatch.setenv("ALEXNET_LAB_STRICT", "1")
+    with pytest.raises(AssertionError, match=r"^00\.1: \S"):
+        check("00.1", answer)
+    check("00.1", 784)
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        ("00.9", r"no exercise '00\.9'; notebook 00 has 00\.1, 00\.2"),
+        ("99.1", r"no exercise '99\.1'; notebooks with exercises: 00"),
+        ("six", r"no exercise 'six'; notebooks with exercises: 00"),
+        (0.1, r"a text: check\(\"04\.2\", answer\), not check\(0\.1, answer\)"),
+    ],
+)
+def test_unknown_number_lists_the_known(number: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check(number, 1)
+
+
+@pytest.mark.parametrize("number", ["4.2", "04", "04.02", "04.0", "x"])
+def test_malformed_number_is_refused(number: str) -> None:
+    with pytest.raises(ValueError, match="not an exercise's number"):
+        Exercise(number=number, answer=int, right="Yes.", hint="No.")
+
+
+def test_empty_sentence_is_refused() -> None:
+    with pytest.raises(ValueError, match="must not be empty"):
+        Exercise(number="04.2", answer=int, right="", hint="No.")

@@ -1,0 +1,123 @@
+"""Device, budget, imports and the shell commands."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import alexnet_lab
+from alexnet_lab.__main__ import main
+
+
+def test_device_can_be_overridden(monkeypatch):
+    monkeypatch.setenv("ALEXNET_LAB_DEVICE", "cpu")
+    assert alexnet_lab.device() == torch.device("cpu")
+
+
+@pytest.mark.parametrize("wrong", ["gpu", "cuda:99", "cpu:3"])
+def test_wrong_device_is_explained(monkeypatch, wrong):
+    monkeypatch.setenv("ALEXNET_LAB_DEVICE", wrong)
+    with pytest.raises(ValueError, match="ALEXNET_LAB_DEVICE"):
+        alexnet_lab.device()
+
+
+def test_budget(monkeypatch):
+    monkeypatch.delenv("ALEXNET_LAB_BUDGET", raising=False)
+    monkeypatch.setenv("ALEXNET_LAB_DEVICE", "cpu")
+    assert alexnet_lab.budget() == "quick"
+    monkeypatch.setenv("ALEXNET_LAB_BUDGET", "full")
+    assert alexnet_lab.budget() == "full"
+    monkeypatch.setenv("ALEXNET_LAB_BUDGET", "huge")
+    with pytest.raises(ValueError, match="use quick or full"):
+        alexnet_lab.budget()
+
+
+def test_import_brings_in_nothing_that_torch_does_not():
+    """No matplotlib, torchvision, torchinfo or IPython before they are needed."""
+    code = (
+        "import sys, torch; before = set(sys.modules); import alexnet_lab;"
+        "new = {m.split('.')[0] for m in set(sys.modules) - before};"
+        "print(sorted(new - {'alexnet_lab'} - set(sys.stdlib_module_names)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"
+
+
+def test_import_time_is_that_of_torch():
+    code = (
+        "import time, torch; t = time.perf_counter(); import alexnet_lab;"
+        "print(time.perf_counter() - t)"
+    )
+    times = [
+        float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(3)
+    ]
+    assert min(times) < 0.25  # import torch takes seconds
+
+
+def test_versions_names_the_libraries():
+    line = alexnet_lab.versions()
+    assert torch.__version__ in line and "torchvision" in line
+
+
+def test_ledger_command(capsys):
+    assert main(["ledger", "lenet5", "--verify"]) == 0
+    out = capsys.readouterr().out
+    assert "61,706" in out and "exact" in out
+
+
+def test_ledger_command_with_options(capsys):
+    assert (
+        main(["ledger", "lenet5", "--set", "in_channels=3", "--input", "3x28x28"]) == 0
+    )
+    assert "62,006" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (["ledger", "lenet6"], "no model is called 'lenet6'"),
+        (["ledger", "nowhere:net", "--input", "1,2,3"], "cannot find 'nowhere:net'"),
+        (["ledger", "lenet5", "--input", "3,28,28"], "conv1"),
+        (["ledger", "lenet5", "--set", "pooling"], "write NAME=VALUE"),
+        (["ledger", "lenet5", "--set", "pooling=mean"], "use one of average, max"),
+    ],
+)
+def test_mistakes_are_explained_without_a_traceback(capsys, arguments, says):
+    assert main(arguments) == 1
+    assert says in capsys.readouterr().err
+
+
+def test_train_command_resumes_to_a_finished_run(tmp_path, capsys):
+    arguments = ["train", "lenet5", "--set", "activation=relu", "--data", "mnist"]
+    arguments += ["--train-images", "256", "--epochs", "1", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "checkpoint.pt",
+        "history.json",
+        "weights.pt",
+    }
+    first = (tmp_path / "history.json").read_text()
+    assert main([*arguments, "--test"]) == 0
+    assert (tmp_path / "history.json").read_text() == first
+    assert "of 10,000 correct" in capsys.readouterr().out
+
+
+def test_doctor_finds_everything_in_order(capsys, monkeypatch):
+    from alexnet_lab import doctor
+
+    monkeypatch.setattr(doctor, "_speeds", lambda where: iter(()))  # seconds of work
+    assert main(["doctor"]) == 0
+    assert "All is well" in capsys.readouterr().out
+
+
+def test_doctor_names_damaged_data(capsys, monkeypatch, tmp_path):
+    from alexnet_lab import doctor
+
+    monkeypatch.setattr(doctor, "_speeds", lambda where: iter(()))
+    monkeypatch.setenv("ALEXNET_LAB_DATA", str(tmp_path))
+    assert main(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert "BAD" in out and "git checkout" in out

@@ -1,0 +1,380 @@
+"""fit, evaluate and History: exact counting, exact resume, nothing lost."""
+
+import os
+import signal
+import threading
+
+import pytest
+import torch
+from torch import nn
+
+from alexnet_lab import checkpoints
+from alexnet_lab.data import Batches
+from alexnet_lab.training import (
+    CheckpointError,
+    History,
+    TrainingDiverged,
+    evaluate,
+    fit,
+    predict,
+)
+
+
+def small_net():
+    torch.manual_seed(1)
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(16, 32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, 3)
+    )
+
+
+def small_data(count=200, batch_size=32, **options):
+    """4×4 images of three classes that differ in brightness."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 3, (count,), generator=generator)
+    noise = torch.randint(0, 60, (count, 1, 4, 4), generator=generator)
+    images = (noise + 80 * labels.view(-1, 1, 1, 1)).to(torch.uint8)
+    return Batches(
+        images, labels, ("a", "b", "c"), batch_size=batch_size, device="cpu", **options
+    )
+
+
+def train(net, data=None, **options):
+    options = {"epochs": 4, "learning_rate": 0.1, "quiet": True, **options}
+    data = data or small_data(shuffle=True)
+    return fit(net, data, small_data(60), device="cpu", **options)
+
+
+def same_weights(a, b):
+    pairs = zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    return all(torch.equal(x, y) for x, y in pairs)
+
+
+def test_it_learns():
+    net = small_net()
+    history = train(net)
+    assert [record.epoch for record in history.epochs] == [1, 2, 3, 4]
+    assert history.last.train_loss < history.epochs[0].train_loss
+    assert history.last.validation_accuracy > 0.95
+    assert len(history.batch_losses) == 4 * 7
+    assert not history.interrupted and history.seconds > 0
+
+
+def test_the_loop_is_the_loop_of_notebook_02():
+    """Without schedule, decay and momentum, fit equals six lines of PyTorch."""
+    ours, theirs = small_net(), small_net()
+    ours[3].p = theirs[3].p = 0.0
+    plain = {"momentum": 0.0, "weight_decay": 0.0, "schedule": "constant"}
+    train(ours, epochs=2, **plain)
+    optimizer = torch.optim.SGD(theirs.parameters(), lr=0.1)
+    data = small_data(shuffle=True)
+    for _ in range(2):
+        for images, labels in data:
+            loss = nn.functional.cross_entropy(theirs(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    assert same_weights(ours, theirs)
+
+
+def test_same_seed_same_weights():
+    first, second, third = small_net(), small_net(), small_net()
+    train(first, seed=5)
+    train(second, seed=5)
+    train(third, seed=6)
+    assert same_weights(first, second)
+    assert not same_weights(first, third)
+
+
+@pytest.mark.parametrize("count, size", [(200, 32), (201, 50), (7, 100), (97, 1)])
+def test_accuracy_counts_images_whatever_the_batches(count, size):
+    net = small_net().train()
+    data = small_data(count, size)
+    score = evaluate(net, data)
+    with torch.inference_mode():
+        logits = net.eval()(data.prepare(data.images))
+    correct = (logits.argmax(1) == data.labels).sum().item()
+    assert (score.correct, score.images) == (correct, count)
+    assert score.accuracy == correct / count
+    loss = nn.functional.cross_entropy(logits, data.labels).item()
+    assert score.loss == pytest.approx(loss, rel=1e-5)
+
+
+def test_the_last_short_batch_weighs_by_its_images():
+    """Averaging 50 % of 4 images and 100 % of 1 image would give 75 %, not 60 %."""
+    logits = torch.tensor([[9.0, 0], [9.0, 0], [9.0, 0], [9.0, 0], [9.0, 0]])
+    labels = torch.tensor([0, 0, 1, 1, 0])
+    net = nn.Sequential(nn.Identity())
+    net.register_parameter("unused", nn.Parameter(torch.zeros(1)))
+    batches = [(logits[:4], labels[:4]), (logits[4:], labels[4:])]
+    assert evaluate(net, batches).accuracy == 0.6
+
+
+def test_evaluation_leaves_each_layer_in_its_mode():
+    net = small_net().train()
+    net[3].eval()
+    evaluate(net, small_data())
+    assert net.training and not net[3].training
+
+
+def test_predict_agrees_with_evaluate():
+    net, data = small_net(), small_data()
+    result = predict(net, data)
+    assert result.probabilities.sum(1).allclose(torch.ones(200))
+    hits = (result.predicted == result.labels).sum().item()
+    assert hits == evaluate(net, data).correct
+
+
+def test_nothing_to_evaluate():
+    with pytest.raises(ValueError, match="no images"):
+        evaluate(small_net(), [])
+
+
+class StopAt:
+    """Batches that send a real Ctrl-C while a given batch is being served."""
+
+    def __init__(self, data, epoch, batch):
+        self.data, self.at = data, (epoch, batch)
+        self.batch_size = data.batch_size
+
+    def __len__(self):
+        return len(self.data)
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+        self.data.set_epoch(epoch)
+
+    def batches_from(self, start):
+        for number, pair in enumerate(self.data.batches_from(start), start):
+            if (self.epoch, number) == self.at:
+                os.kill(os.getpid(), signal.SIGINT)
+            yield pair
+
+
+@pytest.mark.skipif(os.name == "nt", reason="os.kill ends the process on Windows")
+@pytest.mark.parametrize("epoch, batch", [(0, 0), (1, 3), (2, 6), (3, 6)])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_interrupted_and_resumed_is_bit_for_bit_the_same(
+    tmp_path, epoch, batch, optimizer
+):
+    whole, parts = small_net(), small_net()
+    rate = {"learning_rate": 0.1 if optimizer == "sgd" else 0.01}
+    expected = train(whole, optimizer=optimizer, **rate)
+    options = {"optimizer": optimizer, "checkpoint": tmp_path / "run.pt", **rate}
+    stopped = train(parts, StopAt(small_data(shuffle=True), epoch, batch), **options)
+    assert stopped.interrupted is ((epoch, batch) != (3, 6))
+    fresh = small_net()  # a new process would build it anew
+    resumed = train(fresh, **options)
+    assert same_weights(whole, fresh)
+    assert resumed.batch_losses == expected.batch_losses
+    assert not resumed.interrupted
+    for a, b in zip(resumed.epochs, expected.epochs, strict=True):
+        assert (a.train_loss, a.train_accuracy) == (b.train_loss, b.train_accuracy)
+        assert a.validation_accuracy == b.validation_accuracy
+
+
+def test_resume_with_a_shuffling_dataloader(tmp_path):
+    data = small_data()
+    images, labels = data.prepare(data.images), data.labels
+    dataset = torch.utils.data.TensorDataset(images, labels)
+
+    def loader():
+        return torch.utils.data.DataLoader(dataset, batch_size=32, shuffle=True)
+
+    class Failing:
+        batch_size = 32
+
+        def __len__(self):
+            return 7
+
+        def __iter__(self):
+            self.passes = getattr(self, "passes", 0) + 1
+            for number, pair in enumerate(loader()):
+                if (self.passes, number) == (2, 4):
+                    raise OSError("the power went off")
+                yield pair
+
+    whole, parts = small_net(), small_net()
+    train(whole, loader())
+    path = tmp_path / "run.pt"
+    with pytest.raises(OSError, match="power"):
+        train(parts, Failing(), checkpoint=path, checkpoint_every=0)
+    train(parts, loader(), checkpoint=path)
+    assert same_weights(whole, parts)
+
+
+def test_interrupt_without_checkpoint_keeps_the_weights():
+    net, before = small_net(), small_net()
+    if os.name == "nt":
+        pytest.skip("os.kill ends the process on Windows")
+    history = train(net, StopAt(small_data(shuffle=True), 1, 3))
+    assert history.interrupted and len(history.epochs) == 1
+    assert not same_weights(net, before)
+    assert "interrupted" in str(history)
+
+
+def test_interrupt_in_a_thread_hands_back_the_history():
+    class Raising(StopAt):
+        def batches_from(self, start):
+            for number, pair in enumerate(self.data.batches_from(start), start):
+                if (self.epoch, number) == self.at:
+                    raise KeyboardInterrupt
+                yield pair
+
+    result = []
+    data = Raising(small_data(shuffle=True), 1, 3)
+    thread = threading.Thread(target=lambda: result.append(train(small_net(), data)))
+    thread.start()
+    thread.join()
+    assert result[0].interrupted and len(result[0].epochs) == 1
+
+
+def test_ctrl_c_is_as_before_afterwards():
+    before = signal.getsignal(signal.SIGINT)
+    train(small_net(), epochs=1)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_finished_run_is_not_run_again(tmp_path):
+    path = tmp_path / "run.pt"
+    first, second = small_net(), small_net()
+    history = train(first, checkpoint=path)
+    again = train(second, checkpoint=path)
+    assert same_weights(first, second)
+    assert again.to_dict()["epochs"] == history.to_dict()["epochs"]
+
+
+def test_another_run_s_checkpoint_is_refused(tmp_path):
+    path = tmp_path / "run.pt"
+    train(small_net(), checkpoint=path)
+    with pytest.raises(CheckpointError, match=r"learning_rate: 0\.1 there, 0\.2 here"):
+        train(small_net(), checkpoint=path, learning_rate=0.2)
+    with pytest.raises(CheckpointError, match="does not fit this network"):
+        train(nn.Sequential(nn.Flatten(), nn.Linear(16, 3)), checkpoint=path)
+
+
+def test_damaged_checkpoint_is_named(tmp_path):
+    path = tmp_path / "run.pt"
+    train(small_net(), checkpoint=path)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match=r"run\.pt cannot be read"):
+        train(small_net(), checkpoint=path)
+
+
+def test_checkpoint_runs_nobody_s_code(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "was_here"),))
+
+    torch.save({"net": Evil()}, tmp_path / "evil.pt")
+    with pytest.raises(CheckpointError):
+        checkpoints.load(tmp_path / "evil.pt")
+    assert not (tmp_path / "was_here").exists()
+
+
+def test_a_checkpoint_is_whole_or_not_there(tmp_path, monkeypatch):
+    path = tmp_path / "run.pt"
+    checkpoints.save({"a": 1}, path)
+
+    def die_halfway(state, file):
+        file.write(b"half of it")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(torch, "save", die_halfway)
+    with pytest.raises(OSError, match="disk full"):
+        checkpoints.save({"a": 2}, path)
+    assert checkpoints.load(path) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_divergence_stops_with_advice(tmp_path):
+    path = tmp_path / "run.pt"
+    bad = small_data(shuffle=True)
+
+    def poison(images, generator):
+        return images * float("nan") if bad.epoch == 3 else images
+
+    bad.augment = poison
+    with pytest.raises(TrainingDiverged, match="learning rate") as error:
+        train(small_net(), bad, checkpoint=path, checkpoint_every=0)
+    assert "try 0.01" in str(error.value) and "last good state" in str(error.value)
+    assert len(error.value.history.epochs) == 2
+    weights = checkpoints.load(path)["net"].values()
+    assert all(torch.isfinite(w).all() for w in weights)
+
+
+def test_decay_falls_on_weights_only():
+    seen = []
+
+    def make(groups):
+        seen.extend(groups)
+        return torch.optim.SGD(groups, lr=0.1)
+
+    train(small_net(), optimizer=make, epochs=1, weight_decay=0.3)
+    assert [group["weight_decay"] for group in seen] == [0.3, 0.0]
+    assert {p.dim() for p in seen[0]["params"]} == {2}
+    assert {p.dim() for p in seen[1]["params"]} == {1}
+
+
+@pytest.mark.parametrize(
+    "name, points",
+    [
+        ("constant", {0: 1, 0.99: 1}),
+        ("cosine", {0: 1, 0.5: 0.5, 1: 0}),
+        ("one-cycle", {0: 0.04, 0.25: 1, 0.625: 0.5, 1: 0}),
+        ("steps", {0: 1, 0.25: 0.1, 0.5: 0.01, 0.75: 0.001, 0.999: 0.001}),
+    ],
+)
+def test_schedules(name, points):
+    from alexnet_lab.schedules import choose_schedule
+
+    schedule = choose_schedule(name)
+    for progress, factor in points.items():
+        assert schedule(progress) == pytest.approx(factor)
+
+
+def test_history_survives_json(tmp_path):
+    history = train(small_net(), epochs=2)
+    history.save(tmp_path / "h.json")
+    assert History.load(tmp_path / "h.json") == history
+    assert history.best.validation_accuracy == max(
+        record.validation_accuracy for record in history.epochs
+    )
+
+
+def test_bfloat16_trains_and_keeps_float32_weights():
+    net = small_net()
+    history = train(net, precision="bfloat16")
+    assert history.last.validation_accuracy > 0.9
+    assert {p.dtype for p in net.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    "options, says",
+    [
+        ({"epochs": 0}, "epochs=0"),
+        ({"epochs": 1.5}, "whole number"),
+        ({"learning_rate": 0}, "above 0"),
+        ({"learning_rate": float("nan")}, "above 0"),
+        ({"optimizer": "adamm"}, "use sgd, adamw"),
+        ({"schedule": "cosin"}, "one of constant, cosine"),
+        ({"precision": "half"}, "use auto, float32"),
+        ({"precision": "float16"}, "needs a CUDA GPU"),
+    ],
+)
+def test_impossible_options_are_explained(options, says):
+    with pytest.raises(ValueError, match=says):
+        train(small_net(), **options)
+
+
+def test_all_splits_at_once_is_explained():
+    from alexnet_lab.data import Splits
+
+    with pytest.raises(ValueError, match="unpack them"):
+        fit(small_net(), Splits(small_data(), small_data(), small_data()), quiet=True)
+
+
+def test_log_has_one_line_an_epoch(capsys):
+    train(small_net(), quiet=False)
+    out = capsys.readouterr().out
+    assert out.count("epoch") == 1 and len(out.strip().splitlines()) == 6
+    assert "\r" not in out
