@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import importlib
+import json
+import platform
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
+
+from alexnet_lab.history import History
 
 INPUTS = {
     "lenet5": (1, 28, 28),
@@ -63,8 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         "--out",
         type=Path,
         required=True,
-        help="folder for checkpoint.pt, weights.pt and history.json; the same command "
-        "goes on where it was interrupted",
+        help="folder for checkpoint.pt, weights.pt, history.json and result.json; the "
+        "same command goes on where it was interrupted",
     )
     train.add_argument(
         "--test", action="store_true", help="score on the test set, once"
@@ -175,9 +180,26 @@ def _train(options: argparse.Namespace) -> int:
     if history.interrupted:
         print("interrupted; the same command goes on from here")
         return 1
+    result = _result(history)
     if options.test:
-        print(f"test: {evaluate(net, test)}")
+        score = evaluate(net, test)
+        print(f"test: {score}")
+        result["test"] = score._asdict()
+    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    (options.out / "result.json").write_text(text, encoding="utf-8")
     return 0
+
+
+def _result(history: History) -> dict[str, object]:
+    """What a reader of a recorded run wants to know first."""
+    return {
+        "command": " ".join(["python -m alexnet_lab", *sys.argv[1:]]),
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{platform.machine()}, {history.machine}",
+        "torch": torch.__version__,
+        "training_seconds": round(history.seconds, 1),
+        "validation_accuracy": history.last.validation_accuracy,
+    }
 
 
 if __name__ == "__main__":

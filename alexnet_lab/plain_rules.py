@@ -41,7 +41,7 @@ def elementwise(layer: nn.Module, shape: Shape) -> Step:
 def softmax(layer: Any, shape: Shape) -> Step:
     """Along one dimension, which must exist."""
     if layer.dim is not None:
-        _dimension(layer.dim, shape)
+        _dimension(layer.dim, shape, first=0)
     return unchanged(shape)
 
 
@@ -102,7 +102,7 @@ def batch_norm(layer: Any, shape: Shape) -> Step:
         image(shape)
     elif len(shape) > 2:
         raise ValueError(
-            f"expects (features,), but gets {times(*shape)}; for an image take BatchNorm2d"
+            f"expects (features,), but gets {times(*shape)}: images need BatchNorm2d"
         )
     channels = layer.num_features or shape[0]  # 0: lazy, and not run yet
     if layer.affine or layer.track_running_stats:
@@ -110,12 +110,12 @@ def batch_norm(layer: Any, shape: Shape) -> Step:
     return unchanged(shape, **_scale_and_shift(layer, channels))
 
 
-@rule(nn.InstanceNorm2d)
-def instance_norm(layer: nn.InstanceNorm2d, shape: Shape) -> Step:
+@rule(nn.InstanceNorm2d, nn.LazyInstanceNorm2d)
+def instance_norm(layer: Any, shape: Shape) -> Step:
     """As batch_norm, over one image's map; without parameters by default."""
     channels, height, width = image(shape)
     if layer.affine or layer.track_running_stats:
-        expect_channels(layer.num_features, shape)
+        expect_channels(layer.num_features or channels, shape)
     if height * width == 1 and not layer.track_running_stats:
         raise ValueError(f"needs more than one pixel a map, but gets {times(*shape)}")
     return unchanged(shape, **_scale_and_shift(layer, channels))
@@ -166,7 +166,7 @@ def flatten(layer: nn.Flatten, shape: Shape) -> Step:
 def unflatten(layer: nn.Unflatten, shape: Shape) -> Step:
     """One dimension becomes several; at most one of them may be −1, for the rest."""
     if not isinstance(layer.dim, int):
-        raise ValueError(f"names its dimension ({layer.dim!r}); the ledger needs its number")
+        raise ValueError(f"names its dimension, {layer.dim!r}: give its number")
     axis = _dimension(layer.dim, shape)
     sizes = list(layer.unflattened_size)
     if sizes.count(-1) == 1:

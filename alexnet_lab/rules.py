@@ -210,7 +210,8 @@ def grid(
     for name, way, other in zip(("height", "width"), ways, ways[::-1], strict=True):
         if isinstance(way, SizeError):
             alike = isinstance(other, SizeError) and str(way) == str(other)
-            raise SizeError(f"{way}" if alike else f"In {name}: {way}", way.smallest)
+            where = "" if alike else f"along the {name}: "
+            raise SizeError(f"{where}{way}", way.smallest)
     return Grid(*ways)
 
 
@@ -293,12 +294,13 @@ def _own_forward(layer_type: type, parent: type) -> str:
     name, base = layer_type.__name__, parent.__name__
     if layer_type is parent:
         return f"this {name} got a forward of its own, which no rule can know."
+    full = f"nn.{base}" if parent.__module__.startswith("torch.nn.") else base
     return f"""{name} derives from {base} but computes in its own way ({name}.forward),
 so that the rule of {base} may not hold. If it does hold, say so:
 
     from alexnet_lab.rules import rule, rule_of
 
-    rule({name})(rule_of(nn.{base}))
+    rule({name})(rule_of({full}))
 
 If it doesn't, write a rule with @rule({name}); see alexnet_lab/rules.py.
 """

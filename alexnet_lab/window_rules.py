@@ -29,7 +29,9 @@ def conv2d(layer: nn.Conv2d, shape: Shape) -> Step:
     channels, *size = image(shape)
     expect_channels(layer.in_channels or channels, shape)
     if channels % layer.groups:
-        raise ValueError(f"cannot divide {channels} channels into {layer.groups} groups")
+        raise ValueError(
+            f"cannot divide {channels} channels into {layer.groups} groups"
+        )
     setting = layer.kernel_size, layer.stride, layer.padding, layer.dilation
     if layer.padding_mode != "zeros":
         _check_copies(layer.padding_mode, size, _borders(grid(size, *setting)))
@@ -69,10 +71,10 @@ def pool2d(layer: Any, shape: Shape) -> Step:
     padding, dilation = getattr(layer, "padding", 0), getattr(layer, "dilation", 1)
     windows = grid(size, layer.kernel_size, stride, padding, dilation, layer.ceil_mode)
     for way in (windows.height, windows.width):
-        if way.before > way.span // 2:
+        if way.before > way.kernel_size // 2:  # whatever the dilation
             raise ValueError(
-                f"pads {way.before}, but a pool may pad half its window at most "
-                f"({way.span}//2 = {way.span // 2})"
+                f"pads {way.before}, but a pool may pad half its window at most, "
+                f"{way.kernel_size}//2 = {way.kernel_size // 2}"
             )
     return Step(
         output_shape=(channels, *windows.sizes),

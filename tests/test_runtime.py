@@ -97,6 +97,7 @@ def test_train_command_resumes_to_a_finished_run(tmp_path, capsys):
     assert {p.name for p in tmp_path.iterdir()} == {
         "checkpoint.pt",
         "history.json",
+        "result.json",
         "weights.pt",
     }
     first = (tmp_path / "history.json").read_text()

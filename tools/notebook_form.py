@@ -23,6 +23,7 @@ MOST_COLUMNS = 88
 MOST_WORDS = 100  # of prose, on a slide
 
 FENCE = re.compile(r"^(```|~~~).*?^\1[ \t]*$", re.DOTALL | re.MULTILINE)
+INLINE_CODE = re.compile(r"(`+)[^`].*?\1")
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 TABLE_ROW = re.compile(r"^[ \t]*\|.*$", re.MULTILINE)
 FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$", re.DOTALL)
@@ -202,9 +203,8 @@ def executed_cleanly(notebook: NotebookNode, path: Path) -> Iterator[str]:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for expected, cell in enumerate(code, start=1):
         if cell.execution_count != expected:
-            yield f"cell {cell.id}: execution count {cell.execution_count}, not " + str(
-                expected
-            )
+            count = cell.execution_count
+            yield f"cell {cell.id}: execution count {count}, not {expected}"
         for output in cell.outputs:
             if output.output_type == "error":
                 yield f"cell {cell.id}: the output is an error, {output.ename}"
@@ -246,7 +246,7 @@ def images_described(notebook: NotebookNode, path: Path) -> Iterator[str]:
                 if kind.startswith("image/") and not alt.strip():
                     yield f"cell {cell.id}: an image in the output has no alt text"
         if cell.cell_type == "markdown":
-            text = FENCE.sub(" ", cell.source)
+            text = _without_code(cell.source)
             for image, alt, target in LINK.findall(text):
                 if image and not alt.strip():
                     yield f"cell {cell.id}: no alternative text for {target}"
@@ -255,12 +255,16 @@ def images_described(notebook: NotebookNode, path: Path) -> Iterator[str]:
                     yield f"cell {cell.id}: no alternative text in {tag}"
 
 
+def _without_code(markdown: str) -> str:
+    return INLINE_CODE.sub(" ", FENCE.sub(" ", markdown))
+
+
 def links_resolve(notebook: NotebookNode, path: Path) -> Iterator[str]:
     """Relative links lead to files that exist."""
     for cell in notebook.cells:
         if cell.cell_type != "markdown":
             continue
-        for _, _, target in LINK.findall(FENCE.sub(" ", cell.source)):
+        for _, _, target in LINK.findall(_without_code(cell.source)):
             file = unquote(target.split("#")[0])
             if not file or re.match(r"[a-z][a-z0-9+.-]*:", file, re.IGNORECASE):
                 continue

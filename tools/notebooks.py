@@ -85,7 +85,11 @@ def kernel_environment() -> Iterator[None]:
     names this very interpreter is put before it.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        write_kernel_spec(os.path.join(folder, "kernels", "python3"))
+        write_kernel_spec(
+            os.path.join(folder, "kernels", "python3"),
+            # else each kernel warns that it talks to this machine unencrypted
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        )
         paths = [str(ROOT), str(ROOT / "tools"), os.environ.get("PYTHONPATH", "")]
         wanted = {
             "JUPYTER_PATH": folder,

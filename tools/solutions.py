@@ -96,7 +96,7 @@ def prove(namespace: dict[str, Any], solution: str, check: str) -> None:
 def _run(source: str, name: str, namespace: dict[str, Any]) -> None:
     lines = source.splitlines(keepends=True)
     linecache.cache[name] = (len(source), None, lines, name)  # for the traceback
-    exec(compile(source, name, "exec"), namespace)
+    exec(compile(source, name, "exec", dont_inherit=True), namespace)
 
 
 @contextmanager

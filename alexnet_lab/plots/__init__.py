@@ -11,9 +11,10 @@ from typing import Any
 
 # `show` and `curves` are functions in modules of the same name. They are imported here
 # at once, so that `plots.show` is the function and never the module.
+from alexnet_lab.plots.confusion import confusion_matrix
 from alexnet_lab.plots.curves import compare_curves, curves
 from alexnet_lab.plots.fields import draw_field_on_image, draw_receptive_fields
-from alexnet_lab.plots.images import confusion_matrix, feature_maps, filters, image_grid
+from alexnet_lab.plots.images import feature_maps, filters, image_grid
 from alexnet_lab.plots.show import show
 from alexnet_lab.plots.windows import compare_floor_and_ceil, draw_windows
 from alexnet_lab.plots.windows_2d import draw_windows_2d

@@ -34,7 +34,7 @@ def curves(history: History, title: str = "Training") -> Figure:
     Raises:
         ValueError: if no epoch has been finished.
     """
-    figure = new_figure(10, 4)
+    figure = new_figure(10, 4.2)
     for ax, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         ends = []
         for part, colour, line, marker in (
@@ -45,7 +45,7 @@ def curves(history: History, title: str = "Training") -> Figure:
             epochs, values = _series(history, quantity)
             if values:
                 _line(ax, epochs, values, colour, line, marker)
-                name = "training" if part == "train" else part
+                name = "train" if part == "train" else "valid."
                 text = f"{name} {_written(quantity, values[-1])}"
                 ends.append((epochs[-1], values[-1], text, colour))
         _finish(ax, ends)
@@ -92,7 +92,7 @@ def compare_curves(
     _finish(ax, ends)
     ax.set_ylabel(_NAMES[quantity])
     plain = _NAMES[quantity].split(",")[0]
-    ax.set_title(title or f"{plain.capitalize()}: {' and '.join(histories)}")
+    ax.set_title(title or f"{plain.capitalize()}: {', '.join(histories)}")
     return figure
 
 
@@ -116,7 +116,13 @@ def _line(ax: Axes, epochs, values, colour, line, marker) -> None:
     every = max(1, len(epochs) // 12)
     marks = {"marker": marker, "markersize": 6, "markeredgecolor": "white"}
     ax.plot(
-        epochs, values, color=colour, linestyle=line, linewidth=2, markevery=every, **marks
+        epochs,
+        values,
+        color=colour,
+        linestyle=line,
+        linewidth=2,
+        markevery=every,
+        **marks,
     )
 
 
@@ -134,15 +140,18 @@ def _finish(ax: Axes, ends: Sequence[tuple[int, float, str, str]]) -> None:
     ax.set_ylim(low, high)
     places = _apart([y for _, y, *_ in ends], low, high, least=0.085)
     for (x, y, text, colour), place in zip(ends, places, strict=True):
+        moved = abs(place - y) > 0.02 * (high - low)
+        leader = {"arrowstyle": "-", "color": colour, "linewidth": 0.8, "shrinkB": 4}
         ax.annotate(
             text,
             xy=(x, y),
             xytext=(right, place),
-            textcoords=_shifted(ax, 12),
+            textcoords=_shifted(ax, 16),
             color=colour,
             va="center",
             fontweight="bold",
             annotation_clip=False,
+            arrowprops=leader if moved else None,
         )
 
 
@@ -150,18 +159,17 @@ def _shifted(ax: Axes, points: float):
     """Return the data coordinates of `ax`, moved right by `points`."""
     from matplotlib.transforms import ScaledTranslation
 
-    return ax.transData + ScaledTranslation(
-        points / 72, 0, ax.figure.dpi_scale_trans
-    )
+    return ax.transData + ScaledTranslation(points / 72, 0, ax.figure.dpi_scale_trans)
 
 
 def _apart(heights: list[float], low: float, high: float, least: float) -> list[float]:
-    """Return `heights` moved as little as needed to be `least` of the range apart."""
+    """Return `heights` moved within the range to be `least` of it apart, or more."""
     gap = least * (high - low)
     order = sorted(range(len(heights)), key=heights.__getitem__)
     placed = [heights[i] for i in order]
-    for _ in range(100):
-        moved = False
+    for _ in range(200):
+        moved = placed[0] < low or placed[-1] > high
+        placed[0], placed[-1] = max(placed[0], low), min(placed[-1], high)
         for a in range(len(placed) - 1):
             lacking = gap - (placed[a + 1] - placed[a])
             if lacking > 1e-9 * gap:

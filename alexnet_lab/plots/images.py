@@ -1,4 +1,4 @@
-"""Grids of images, filters and feature maps, and the confusion matrix.
+"""Grids of images, filters and feature maps.
 
 Every picture is drawn from a copy: no tensor that is handed in is changed.
 """
@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alexnet_lab.plots.style import (
-    BLUE,
-    INK,
     MINUS,
     SMALL,
     new_figure,
@@ -82,10 +80,10 @@ def filters(
     Raises:
         ValueError: if `weight` doesn't have four dimensions or `channel` isn't one.
     """
-    array = _numpy(weight)
+    array = to_numpy(weight)
     if array.ndim != 4:
         raise ValueError(
-            f"filters wants a convolution's weight, N×C×H×W, not {_shape(array)}"
+            f"filters wants a convolution's weight, N×C×H×W, not {shape_of(array)}"
         )
     count, channels, height, width = array.shape
     if channel is None and channels not in (1, 3):
@@ -125,16 +123,16 @@ def feature_maps(
     Raises:
         ValueError: for another shape, or more than one image.
     """
-    array = _numpy(activation)
+    array = to_numpy(activation)
     if array.ndim == 4 and array.shape[0] == 1:
         array = array[0]
     if array.ndim != 3:
         raise ValueError(
             "feature_maps wants the maps of one image, C×H×W or 1×C×H×W, "
-            f"not {_shape(array)}"
+            f"not {shape_of(array)}"
         )
     part = _finite(array[:limit])
-    words = f"Feature maps {_shape(array)}"
+    words = f"Feature maps {shape_of(array)}"
     if len(part) < len(array):
         words += f", the first {len(part)}"
     low, high = float(part.min()), float(part.max())
@@ -142,102 +140,6 @@ def feature_maps(
     figure, ax = _grid(_scaled(part[..., None]), numbers, columns, cmap, title or words)
     _scale_bar(figure, ax, cmap, low, high)
     return figure
-
-
-@styled
-def confusion_matrix(
-    matrix: Any, classes: Sequence[str], title: str | None = None
-) -> Figure:
-    """Draw how often each class was taken for each other.
-
-    The diagonal, what is right, is framed and dark with white figures; elsewhere the
-    shade grows with the number of mistakes. At the right, the share of each class that
-    was recognised.
-
-    Args:
-        matrix: K×K counts, row = true class, column = prediction; or the tuple
-            `(predicted, labels)` of two tensors of N class numbers.
-        classes: the K names.
-        title: by default, the number of correct images.
-
-    Raises:
-        ValueError: if the sizes don't agree.
-    """
-    counts = _counts(matrix, len(classes))
-    total, right = int(counts.sum()), int(np.trace(counts))
-    size = 0.62 * len(classes)
-    figure = new_figure(size + 3.4, size + 2.4)
-    ax = figure.subplots()
-    _draw_counts(ax, counts)
-    places = range(len(classes))
-    names = [str(name) for name in classes]
-    long = max(text_width(name, 11) for name in names) > 0.5 * 72
-    turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if long else {}
-    ax.set_xticks(places, names, **turned)
-    ax.set_yticks(places, names)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    ax.set(xlabel="predicted", ylabel="true class")
-    share = f" ({right / total:.2%})".replace("%", " %") if total else ""
-    ax.set_title(title or f"{right:,} of {total:,} correct{share}")
-    return figure
-
-
-def _counts(matrix: Any, classes: int) -> np.ndarray:
-    """Return the K×K counts that `confusion_matrix` was given or can count."""
-    if isinstance(matrix, tuple):
-        if len(matrix) != 2:
-            raise ValueError(f"give (predicted, labels), not {len(matrix)} things")
-        predicted, labels = (_numpy(part) for part in matrix)
-        if predicted.shape != labels.shape or labels.ndim != 1:
-            raise ValueError(
-                "predicted and labels must be one class number an image, both N: "
-                f"got {_shape(predicted)} and {_shape(labels)}"
-            )
-        counts = np.zeros((classes, classes), dtype=np.int64)
-        both = np.concatenate([predicted, labels]).astype(np.int64)
-        if both.size and not 0 <= both.min() <= both.max() < classes:
-            raise ValueError(
-                f"class numbers {both.min()} to {both.max()}, but {classes} names"
-            )
-        np.add.at(counts, (labels.astype(np.int64), predicted.astype(np.int64)), 1)
-        return counts
-    counts = _numpy(matrix)
-    if counts.shape != (classes, classes):
-        raise ValueError(
-            f"{classes} classes want a {classes}×{classes} matrix, not {_shape(counts)}"
-        )
-    return counts.astype(np.int64)
-
-
-def _draw_counts(ax: Axes, counts: np.ndarray) -> None:
-    from matplotlib.patches import Rectangle
-
-    wrong = counts * (1 - np.eye(len(counts), dtype=counts.dtype))
-    # half of the map: the darkest mistake stays lighter than the diagonal
-    ax.imshow(wrong, cmap="Greys", vmin=0, vmax=2.2 * max(1, wrong.max()))
-    for row, column in np.ndindex(*counts.shape):
-        right, number = row == column, int(counts[row, column])
-        if right:
-            frame = {"facecolor": "#003E63", "edgecolor": "black", "linewidth": 1.5}
-            ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, **frame))
-        if right or number:
-            written = f"{number:,}"
-            ax.text(
-                column,
-                row,
-                written,
-                ha="center",
-                va="center",
-                fontsize=11 if len(written) < 6 else 10,
-                color="white" if right else INK,
-                fontweight="bold" if right else "normal",
-            )
-    for row, number in enumerate(counts.sum(axis=1)):
-        if number:
-            share = f"{100 * counts[row, row] / number:.1f} %"
-            ax.text(len(counts) - 0.3, row, share, va="center", color=BLUE)
-    ax.text(len(counts) - 0.3, -0.75, "recognised", color=BLUE, va="center")
 
 
 def _grid(
@@ -268,9 +170,7 @@ def _grid(
         row, column = divmod(number, columns)
         x, y = column * (1 + _GAP), row * pitch + head
         box = (x, x + 1, y + high, y)
-        ax.imshow(
-            image, cmap=cmap, vmin=0, vmax=1, extent=box, interpolation="nearest"
-        )
+        ax.imshow(image, cmap=cmap, vmin=0, vmax=1, extent=box, interpolation="nearest")
         if texts:
             at = {"ha": "center", "va": "bottom", "fontsize": size, "linespacing": 1.1}
             ax.text(x + 0.5, y - 0.03, texts[number], **at)
@@ -307,15 +207,32 @@ def _scale_bar(figure: Figure, ax: Axes, cmap: str, low: float, high: float) -> 
 
 def _as_images(images: Tensor) -> np.ndarray:
     """Return images as N×H×W×C, C = 1 or 3."""
-    array = _numpy(images)
+    array = to_numpy(images)
     if array.ndim == 3:
         array = array[:, None]
     if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
         raise ValueError(
             "images must be N×1×H×W, N×3×H×W or N×H×W, with at least one image; "
-            f"got {_shape(array)}"
+            f"got {shape_of(array)}"
         )
     return np.moveaxis(array, 1, -1)
+
+
+def one_image(image: Tensor) -> np.ndarray:
+    """Return one image as H×W (grey) or H×W×3, values from 0 to 1, on a copy.
+
+    Raises:
+        ValueError: unless it is C×H×W, 1×C×H×W or H×W, with C = 1 or 3.
+    """
+    array = to_numpy(image)
+    array = array[0] if array.ndim == 4 and len(array) == 1 else array
+    array = array[None] if array.ndim == 2 else array
+    if array.ndim != 3 or len(array) not in (1, 3):
+        raise ValueError(
+            f"one image is C×H×W, 1×C×H×W or H×W, C = 1 or 3; got {shape_of(array)}"
+        )
+    array = _scaled(np.moveaxis(array, 0, -1))
+    return array[..., 0] if array.shape[-1] == 1 else array
 
 
 def _scaled(array: np.ndarray) -> np.ndarray:
@@ -334,7 +251,7 @@ def _finite(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _numpy(values: Any) -> np.ndarray:
+def to_numpy(values: Any) -> np.ndarray:
     """Return tensor, array or list as a NumPy array; drawing never writes into it."""
     if hasattr(values, "detach"):
         values = values.detach().cpu()
@@ -344,5 +261,6 @@ def _numpy(values: Any) -> np.ndarray:
     return np.asarray(values)
 
 
-def _shape(array: np.ndarray) -> str:
+def shape_of(array: np.ndarray) -> str:
+    """Return a shape as `N×C×H×W`, for messages and titles."""
     return "×".join(map(str, array.shape)) or "a single number"

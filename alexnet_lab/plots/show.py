@@ -16,7 +16,7 @@ _FILE_DPI = 150  # and is stored sharper than that, for projectors
 
 
 def show(fig: Figure, alt: str, caption: str | None = None) -> None:
-    """Display `fig` in the notebook as a PNG image with alternative text, then close it.
+    """Display `fig` in the notebook as a PNG with alternative text, then close it.
 
     The text goes where each reader looks for it: nbconvert takes it from the output's
     metadata, `{"image/png": {"alt": …}}`; VS Code, and a terminal, from `text/plain`.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.text import Text
+    from matplotlib.transforms import Bbox
 
 # Okabe and Ito's palette, which people with any of the common colour-vision
 # deficiencies can tell apart (jfly.uni-koeln.de/color). As lines, the colours come
@@ -123,6 +124,7 @@ def png(figure: Figure, dpi: int = 150) -> bytes:
     return buffer.getvalue()
 
 
+@functools.lru_cache(maxsize=4096)
 def text_width(text: str, size: float) -> float:
     """Return how wide `text` is, in points, in the default font at `size` points."""
     from matplotlib.textpath import TextPath
@@ -156,36 +158,44 @@ def _cut(word: str, size: float, width: float) -> str:
 
 
 def overlapping(figure: Figure) -> list[tuple[str, str]]:
-    """Return the pairs of visible texts that overlap: empty for a clean figure."""
-    figure.draw_without_rendering()
-    renderer = figure.canvas.get_renderer()
-    boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in _texts(figure)]
+    """Return the pairs of visible texts that touch or overlap.
+
+    Texts that both stand at the same slant are let off: their boxes say too little.
+    """
+    boxes = _boxes(figure)
     pairs = []
-    for i, (one, box) in enumerate(boxes):
-        for other, second in boxes[i + 1 :]:
+    for i, (one, slant, box) in enumerate(boxes):
+        for other, second_slant, second in boxes[i + 1 :]:
+            if slant == second_slant and slant % 90:
+                continue
             wide = min(box.x1, second.x1) - max(box.x0, second.x0)
             high = min(box.y1, second.y1) - max(box.y0, second.y0)
-            if wide > 1 and high > 1:
+            if wide > -2 and high > 1:
                 pairs.append((one, other))
     return pairs
 
 
 def cut_off(figure: Figure) -> list[str]:
     """Return the visible texts that reach beyond the figure's edge."""
+    page = figure.bbox.padded(1)
+    return [
+        text
+        for text, _, box in _boxes(figure)
+        if not (page.x0 <= box.x0 <= box.x1 <= page.x1)
+        or not (page.y0 <= box.y0 <= box.y1 <= page.y1)
+    ]
+
+
+def _boxes(figure: Figure) -> list[tuple[str, float, Bbox]]:
+    """Return the visible texts of `figure`, their angles and their boxes in pixels."""
+    from matplotlib.text import Text
+
     figure.draw_without_rendering()
-    renderer = figure.canvas.get_renderer()
-    page = figure.bbox
-    outside = []
-    for text in _texts(figure):
-        box = text.get_window_extent(renderer)
-        if (
-            box.x0 < page.x0 - 1
-            or box.y0 < page.y0 - 1
-            or box.x1 > page.x1 + 1
-            or box.y1 > page.y1 + 1
-        ):
-            outside.append(text.get_text())
-    return outside
+    # Text's own method: an Annotation's would count its arrow in
+    return [
+        (t.get_text(), t.get_rotation(), Text.get_window_extent(t))
+        for t in _texts(figure)
+    ]
 
 
 def _texts(figure: Figure) -> list[Text]:

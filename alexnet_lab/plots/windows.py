@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alexnet_lab.arithmetic import Padding, Sweep
+from alexnet_lab.arithmetic import Padding
+from alexnet_lab.plots.sliding import PADDING, Sliding
 from alexnet_lab.plots.style import (
     BLUE,
     GREY,
     INK,
     MINUS,
-    PALE,
     SMALL,
-    VERMILION,
     new_figure,
     styled,
     text_width,
@@ -26,81 +25,7 @@ if TYPE_CHECKING:
 
 _MOST_CELLS = 36  # that many fit across a slide with a label each
 _BREAK = 0.05  # width of the gap where cells are left out, as a part of the whole
-_NEVER_READ = {"facecolor": "#F6D5C3", "edgecolor": VERMILION, "hatch": "xxxx"}
-_PADDING = {"facecolor": "white", "edgecolor": GREY, "hatch": "////"}
-_BEYOND = {"facecolor": "white", "edgecolor": BLUE, "linestyle": ":"}
-_PIXEL = {"facecolor": PALE, "edgecolor": GREY}
 
-
-class Sliding(Sweep):
-    """A window's way along one side of an input, and where to draw it.
-
-    Cells are numbered as pixels: 0 is the first real one, padding is below 0 or from
-    `size` on.
-    """
-
-    @property
-    def edge(self) -> int:
-        """The index just beyond the padded input."""
-        return self.size + self.after
-
-    @property
-    def end(self) -> int:
-        """The index just beyond everything there is to draw."""
-        return self.edge + self.overhang
-
-    def start(self, output: int) -> int:
-        """Return the index of the first cell that window `output` covers."""
-        return output * self.stride - self.before
-
-    def stop(self, output: int) -> int:
-        """Return the index just beyond the last cell that window `output` covers."""
-        return self.start(output) + self.span
-
-    def reads(self, index: int) -> bool:
-        """Return whether any window reads cell `index`."""
-        at = index + self.before
-        first = max(0, -((self.span - 1 - at) // self.stride))
-        last = min(self.positions - 1, at // self.stride)
-        return any(
-            (at - output * self.stride) % self.dilation == 0
-            for output in range(first, last + 1)
-        )
-
-    def cell_style(self, index: int) -> dict:
-        """Return how to draw cell `index`."""
-        if index >= self.edge:
-            return _BEYOND
-        if not self.reads(index):
-            return _NEVER_READ
-        return _PIXEL if 0 <= index < self.size else _PADDING
-
-    @property
-    def left_over_words(self) -> str:
-        """Say, for instance, `left over: 3 (2 pixels, 1 zero)`."""
-        zeros = min(self.leftover, self.after)
-        pixels = self.leftover - zeros
-        parts = [_count(pixels, "pixel")] * (pixels > 0)
-        parts += [_count(zeros, "zero")] * (zeros > 0)
-        if len(parts) == 1:
-            return f"left over: {parts[0]}"
-        return f"left over: {self.leftover} ({', '.join(parts)})"
-
-    @property
-    def words(self) -> str:
-        """The settings, for a title."""
-        words = [f"{self.size} pixels", f"kernel {self.kernel_size}"]
-        words.append(f"stride {self.stride}")
-        if self.before != self.after:
-            words.append(f"padding {self.before} before, {self.after} after")
-        elif self.before:
-            words.append(f"padding {self.before}")
-        words += [f"dilation {self.dilation}"] * (self.dilation > 1)
-        return ", ".join(words)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 @dataclass(frozen=True)
@@ -204,7 +129,8 @@ def compare_floor_and_ceil(
     Args and errors as for `draw_windows`.
     """
     both = [
-        Sliding.of(size, kernel_size, stride, padding, 1, ceil) for ceil in (False, True)
+        Sliding.of(size, kernel_size, stride, padding, 1, ceil)
+        for ceil in (False, True)
     ]
     view = _view(*both)
     heights = [_height(s, view) for s in both]
@@ -278,7 +204,9 @@ def _draw_cells(ax: Axes, s: Sliding, view: View, points: float) -> None:
     ax.xaxis.set_label_position("top")
     marks = ["hatched: zeros of the padding"] * (s.before + s.after > 0)
     marks += ["crossed: never read"] * (not all(map(s.reads, range(s.size))))
-    ax.set_xlabel("pixel" + (f"  ({'; '.join(marks)})" if marks else ""), loc="left", labelpad=6)
+    ax.set_xlabel(
+        "pixel" + (f"  ({'; '.join(marks)})" if marks else ""), loc="left", labelpad=6
+    )
 
 
 def _ticks(s: Sliding, view: View, points: float) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alexnet_lab.arithmetic import Padding
+from alexnet_lab.plots.sliding import BEYOND, NEVER_READ, PADDING, PIXEL, Sliding
 from alexnet_lab.plots.style import (
     BLUE,
     GREEN,
@@ -18,7 +19,6 @@ from alexnet_lab.plots.style import (
     text_width,
     wrapped,
 )
-from alexnet_lab.plots.windows import Sliding
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +54,7 @@ def draw_windows_2d(
     large = s.end + s.before > _MOST_CELLS
     figure = new_figure(10 if large else 6.5, 5.9)
     if large:
-        left, right = figure.subplots(1, 2)
+        left, right = figure.subplots(1, 2, width_ratios=[0.86, 1])
         corner = (max(-s.before, s.start(s.positions - 1) - 1), s.end)
         _draw_square(right, s, corner, cells=True)
         right.set_title("the bottom right corner")
@@ -89,8 +89,12 @@ def _legend(s: Sliding) -> list[Patch]:
     from matplotlib.patches import Patch
 
     handles = [
-        Patch(facecolor="none", linewidth=2.5, label=f"{name} window ({row}, {column})",
-              **style)
+        Patch(
+            facecolor="none",
+            linewidth=2.5,
+            label=f"{name} window ({row}, {column})",
+            **style,
+        )
         for name, (row, column, style) in _windows(s).items()
     ]
     if s.before or s.after:
@@ -122,7 +126,9 @@ def _draw_square(ax: Axes, s: Sliding, shown: tuple[int, int], cells: bool) -> N
         never = {"facecolor": "#F6D5C3", "edgecolor": VERMILION, "hatch": "xxxx"}
         never |= {"linewidth": 0}
         ax.add_patch(Rectangle((begin, -s.before), s.leftover, side, **never))
-        ax.add_patch(Rectangle((-s.before, begin), side - s.leftover, s.leftover, **never))
+        ax.add_patch(
+            Rectangle((-s.before, begin), side - s.leftover, s.leftover, **never)
+        )
     if cells:
         _draw_cells(ax, s, shown)
     for number, (row, column, style) in enumerate(_windows(s).values()):
@@ -161,12 +167,12 @@ def _draw_cells(ax: Axes, s: Sliding, shown: tuple[int, int]) -> None:
 def _number(ax: Axes, s: Sliding, shown: tuple[int, int]) -> None:
     """Number the pixels, from the last one back, as many as fit."""
     begin, end = shown
-    points = 4.2 * 72 / (end - begin)
-    room = text_width(str(s.size - 1), SMALL) + 3
-    step = next(n for n in (1, 2, 5, 10, 20, 50, 100) if n * points >= room)
-    pixels = list(range(max(begin, 0), min(end, s.size)))[::-1][::step]
-    ax.set_xticks([i + 0.5 for i in pixels], [str(i) for i in pixels])
-    ax.set_yticks([i + 0.5 for i in pixels], [str(i) for i in pixels])
+    points = 4.4 * 72 / (end - begin)
+    pixels = list(range(max(begin, 0), min(end, s.size)))[::-1]
+    wide, high = text_width(str(s.size - 1), SMALL) + 5, SMALL + 3
+    for axis, room in ((ax.xaxis, wide), (ax.yaxis, high)):
+        step = next(n for n in (1, 2, 5, 10, 20, 50, 100) if n * points >= room)
+        axis.set_ticks([i + 0.5 for i in pixels[::step]], map(str, pixels[::step]))
     ax.tick_params(labelsize=SMALL)
 
 

@@ -1,0 +1,370 @@
+"""The ledger against PyTorch itself, on networks and layers drawn at random."""
+
+import random
+
+import pytest
+import torch
+from test_arithmetic import evaluate
+from torch import nn
+
+from alexnet_lab.accounting import ledger
+
+torch.set_num_threads(1)
+
+
+def both(rng, draw):
+    """Draw a setting: the same for both directions, or one for each."""
+    return draw() if rng.random() < 0.6 else (draw(), draw())
+
+
+def draw_conv(rng, c, h, w):
+    groups = rng.choice([g for g in (1, 1, 2, 3, c) if c % g == 0])
+    setting = dict(
+        dilation=both(rng, lambda: rng.choice([1, 1, 1, 2, 3])),
+        groups=groups,
+        bias=rng.random() < 0.7,
+        padding_mode=rng.choice(["zeros"] * 6 + ["reflect", "replicate", "circular"]),
+    )
+    kernel = both(rng, lambda: rng.randint(1, 5))
+    out = groups * rng.randint(1, 3)
+    if rng.random() < 0.3:
+        padding = rng.choice(["same", "valid"])
+        return nn.Conv2d(c, out, kernel, padding=padding, **setting)
+    setting["padding"] = both(rng, lambda: rng.randint(0, 3))
+    return nn.Conv2d(c, out, kernel, both(rng, lambda: rng.randint(1, 3)), **setting)
+
+
+def draw_pool(rng, c, h, w):
+    kernel = both(rng, lambda: rng.randint(1, 4))
+    stride = rng.choice([None, both(rng, lambda: rng.randint(1, 4))])
+    padding = both(rng, lambda: rng.choice([0, 0, 1, 2]))
+    ceil = rng.random() < 0.5
+    kind = rng.randint(0, 2)
+    if kind == 0:
+        dilation = both(rng, lambda: rng.choice([1, 1, 2]))
+        return nn.MaxPool2d(kernel, stride, padding, dilation, ceil_mode=ceil)
+    if kind == 1:
+        count = rng.random() < 0.5
+        return nn.AvgPool2d(kernel, stride, padding, ceil, count_include_pad=count)
+    return nn.LPPool2d(2, kernel, stride, ceil)
+
+
+def draw_adaptive(rng, c, h, w):
+    kind = rng.choice([nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d])
+    return kind(both(rng, lambda: rng.choice([None, 1, 2, 3, 6, 7])))
+
+
+def draw_pad(rng, c, h, w):
+    kind = rng.choice(
+        [nn.ZeroPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d, nn.CircularPad2d,
+         lambda padding: nn.ConstantPad2d(padding, 0.5)]
+    )  # fmt: skip
+    if rng.random() < 0.4:
+        return kind(rng.randint(0, 3))
+    return kind(tuple(rng.randint(-2, 4) for _ in range(4)))
+
+
+def draw_norm(rng, c, h, w):
+    affine = rng.random() < 0.5
+    groups = rng.choice([g for g in range(1, c + 1) if c % g == 0])
+    return rng.choice(
+        [
+            lambda: nn.BatchNorm2d(c, affine=affine),
+            lambda: nn.BatchNorm2d(c, track_running_stats=affine),
+            lambda: nn.GroupNorm(groups, c, affine=affine),
+            lambda: nn.InstanceNorm2d(c, affine=affine),
+            lambda: nn.InstanceNorm2d(c, track_running_stats=affine),
+            lambda: nn.LayerNorm([c, h, w], elementwise_affine=affine),
+            lambda: nn.LayerNorm([h, w], bias=affine),
+            lambda: nn.RMSNorm(w, elementwise_affine=affine),
+            lambda: nn.LocalResponseNorm(rng.randint(1, 6)),
+            lambda: nn.CrossMapLRN2d(rng.randint(1, 6)),
+        ]
+    )()
+
+
+ACTIVATIONS = [
+    nn.CELU, nn.ELU, nn.GELU, nn.Hardshrink, nn.Hardsigmoid, nn.Hardswish, nn.Hardtanh,
+    nn.LeakyReLU, nn.LogSigmoid, nn.Mish, nn.RReLU, nn.ReLU, nn.ReLU6, nn.SELU, nn.SiLU,
+    nn.Sigmoid, nn.Softplus, nn.Softshrink, nn.Softsign, nn.Tanh, nn.Tanhshrink,
+    nn.Softmax2d, nn.Identity, nn.Dropout, nn.Dropout2d, nn.AlphaDropout,
+    nn.FeatureAlphaDropout, lambda: nn.Threshold(0.1, 0), nn.PReLU,
+]  # fmt: skip
+
+
+def draw_plain(rng, c, h, w):
+    dim = rng.choice([-1, 1, 2, 3])
+    return rng.choice(
+        [rng.choice(ACTIVATIONS)] * 4
+        + [
+            lambda: nn.PReLU(c),
+            lambda: nn.Softmax(dim),
+            lambda: nn.LogSoftmax(dim),
+            lambda: nn.Softmin(dim),
+            lambda: nn.GLU(dim),
+            lambda: nn.PixelShuffle(2),
+            lambda: nn.PixelUnshuffle(2),
+            lambda: nn.Upsample(scale_factor=rng.choice([2, 1.5, 0.7])),
+            lambda: nn.Upsample(size=(3, 5), mode="bilinear"),
+            lambda: nn.UpsamplingNearest2d(scale_factor=2),
+            lambda: nn.Linear(w, 3),
+        ]
+    )()
+
+
+IMAGE_LAYERS = [draw_conv] * 5 + [draw_pool] * 4 + [draw_plain] * 3
+IMAGE_LAYERS += [draw_norm] * 2 + [draw_pad] * 2 + [draw_adaptive]
+
+
+def draw_head(rng, shape):
+    """Draw the layers from an image to scores."""
+    features = shape[0] * shape[1] * shape[2]
+    start = rng.choice([1, 1, -3])
+    layers = [nn.Flatten(start), nn.Linear(features, 12, bias=rng.random() < 0.7)]
+    layers += rng.sample(
+        [nn.ReLU(), nn.BatchNorm1d(12), nn.Dropout(), nn.LayerNorm(12), nn.PReLU(12)], 2
+    )
+    if rng.random() < 0.3:
+        layers += [nn.Unflatten(1, (3, -1, 2)), nn.Conv2d(3, 2, 1), nn.Flatten(2)]
+        layers += [nn.Linear(4, 3), nn.Flatten()]
+        return [*layers, nn.Linear(6, 5)]
+    return [*layers, nn.Linear(12, 5), nn.LogSoftmax(1)]
+
+
+def nest(rng, layers):
+    """Wrap random runs of the layers in nn.Sequential, and put some in twice."""
+    result = []
+    while layers:
+        count = rng.randint(1, 4)
+        run, layers = layers[:count], layers[count:]
+        result += run if rng.random() < 0.5 else [nn.Sequential(*nest(rng, run[:]))]
+    return result
+
+
+def runs(layer, image):
+    try:
+        with torch.no_grad():
+            return layer.eval()(image)
+    except (RuntimeError, ValueError, IndexError):
+        return None
+
+
+def draw_net(seed):
+    """Draw a net that runs, by trying each layer on a real image."""
+    rng = random.Random(seed)
+    torch.manual_seed(seed)
+    shape = rng.randint(1, 4), rng.randint(6, 28), rng.randint(6, 28)
+    image, layers = torch.rand(1, *shape), []
+    for _ in range(rng.randint(2, 9)):
+        layer = rng.choice(IMAGE_LAYERS)(rng, *image.shape[1:])
+        output = runs(layer, image)
+        if output is None or output.numel() > 20_000 or output.numel() == 0:
+            continue
+        layers.append(layer)
+        image = output
+        if rng.random() < 0.1 and (again := runs(layer, image)) is not None:
+            if 0 < again.numel() < 20_000:
+                layers.append(layer)  # the same layer once more
+                image = again
+    if rng.random() < 0.6:
+        layers += draw_head(rng, image.shape[1:])
+    return nn.Sequential(*nest(rng, layers)), shape
+
+
+def observe(net, shape):
+    """Run the net with a hook on every leaf; return each call's layer and shape."""
+    calls, hooks = [], []
+    for module in net.modules():
+        if not isinstance(module, nn.Sequential):
+            hooks.append(
+                module.register_forward_hook(
+                    lambda layer, _, output: calls.append((layer, output.shape[1:]))
+                )
+            )
+    with torch.no_grad():
+        net.eval()(torch.rand(1, *shape))
+    for hook in hooks:
+        hook.remove()
+    return calls
+
+
+@pytest.mark.parametrize("seed", range(400))
+def test_a_drawn_net_equals_its_forward_pass_and_torchinfo(seed):
+    net, shape = draw_net(seed)
+    led = ledger(net, shape)
+    calls = observe(net, shape)
+    assert [row.output_shape for row in led] == [tuple(out) for _, out in calls]
+    seen = set()
+    for row, (layer, out) in zip(led, calls, strict=True):
+        tensors = {} if id(layer) in seen else dict(layer.named_parameters())
+        seen.add(id(layer))
+        assert row.parameters == sum(p.numel() for p in tensors.values()), row
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            per_output = layer.weight[0].numel()
+            assert row.macs == out.numel() * per_output, row
+            bias = 0 if layer.bias is None else out.numel()
+            assert row.connections == row.macs + bias, row
+        else:
+            assert row.macs == row.connections == 0, row
+    assert led.total_parameters == sum(p.numel() for p in net.parameters())
+    verification = led.verify()
+    assert verification.exact, f"\n{verification}"
+
+
+def test_workings_of_drawn_nets_compute_their_results():
+    evaluated = 0
+    for seed in range(150):
+        net, shape = draw_net(seed)
+        for row in ledger(net, shape):
+            for working in [*row.formula.split("; "), row.parameters_formula,
+                            row.macs_formula]:  # fmt: skip
+                for way in ("height ", "width "):
+                    working = working.removeprefix(way)
+                if not working or "→" in working or "shared" in working:
+                    continue
+                left, right = evaluate(working)
+                assert left == right, row
+                evaluated += 1
+            for count, working in [(row.parameters, row.parameters_formula),
+                                   (row.macs, row.macs_formula)]:  # fmt: skip
+                if count:
+                    assert working.endswith(f" = {count:,}"), row
+    assert evaluated > 1000
+
+
+# One layer at a time, fitting or not --------------------------------------------------
+
+
+def draw_misfit(rng, c, h, w):
+    """Draw a layer that often doesn't fit: wrong channels, dimensions, features."""
+    wrong = c + rng.choice([-1, 0, 0, 1]) or 1
+    dims = [rng.randint(-4, 4) for _ in range(2)]
+    return rng.choice(
+        [
+            lambda: nn.Conv2d(wrong, 2, rng.randint(1, 4)),
+            lambda: nn.BatchNorm2d(wrong),
+            lambda: nn.BatchNorm2d(wrong, affine=False, track_running_stats=False),
+            lambda: nn.BatchNorm1d(wrong),
+            lambda: nn.InstanceNorm2d(wrong, affine=True),
+            lambda: nn.GroupNorm(wrong, wrong),
+            lambda: nn.LayerNorm([wrong, h, w]),
+            lambda: nn.RMSNorm([h, max(1, w - rng.randint(0, 1))]),
+            lambda: nn.PReLU(wrong),
+            lambda: nn.Linear(w + rng.choice([0, 1]), 2),
+            lambda: nn.Softmax(rng.randint(-5, 4)),
+            lambda: nn.GLU(rng.choice([1, 2, 3, 4, -1])),
+            lambda: nn.Flatten(*(d or 1 for d in dims)),
+            lambda: nn.Unflatten(
+                rng.choice([1, 2, -1, 5]), (2, rng.choice([1, 2, -1]))
+            ),
+            lambda: nn.PixelShuffle(2),
+            lambda: nn.PixelUnshuffle(2),
+            lambda: nn.Dropout1d(),
+            lambda: nn.Upsample(scale_factor=0.3),
+        ]
+    )()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("part", range(8))
+def test_a_drawn_layer_fits_exactly_where_pytorch_says_so(part):
+    accepted = rejected = 0
+    for seed in range(part * 400, part * 400 + 400):
+        rng = random.Random(seed)
+        shape = rng.randint(1, 4), rng.randint(1, 6), rng.randint(1, 6)
+        if rng.random() < 0.05:
+            shape = shape[:1]
+        sizes = shape if len(shape) == 3 else (*shape, 3, 3)
+        drawing = rng.choice([*IMAGE_LAYERS, *[draw_misfit] * 12])
+        layer = drawing(rng, *sizes)
+        output = runs(layer, torch.rand(1, *shape))
+        try:
+            row = ledger(layer, shape)[0]
+        except ValueError as error:
+            assert output is None or output.numel() == 0, f"{layer} {shape}: {error}"
+            rejected += 1
+        else:
+            assert output is not None, f"{layer} {shape}: {row}"
+            assert row.output_shape == tuple(output.shape[1:]), f"{layer} {shape}"
+            accepted += 1
+    assert accepted > 150 and rejected > 50
+
+
+# Geometry, by gradients ---------------------------------------------------------------
+
+
+def draw_linear_stack(rng):
+    """Draw windows only, with positive weights: each gradient shows what is read."""
+    layers = []
+    for _ in range(rng.randint(1, 4)):
+        kernel = both(rng, lambda: rng.randint(1, 4))
+        stride = both(rng, lambda: rng.choice([1, 1, 2, 3]))
+        if rng.random() < 0.6:
+            layer = nn.Conv2d(
+                1, 1, kernel, stride, both(rng, lambda: rng.randint(0, 2)),
+                both(rng, lambda: rng.choice([1, 1, 2])), bias=False,
+            )  # fmt: skip
+            nn.init.ones_(layer.weight)
+        elif rng.random() < 0.7:
+            layer = nn.AvgPool2d(kernel, stride, ceil_mode=rng.random() < 0.5)
+        else:
+            layer = nn.ZeroPad2d(tuple(rng.randint(0, 2) for _ in range(4)))
+        layers.append(layer)
+    return nn.Sequential(*layers)
+
+
+def reads(image, value):
+    """Return the first and last row and column that a value depends on."""
+    (gradient,) = torch.autograd.grad(value, image, retain_graph=True)
+    rows, columns = gradient[0, 0].abs().nonzero(as_tuple=True)
+    return [(int(way.min()), int(way.max())) for way in (rows, columns)]
+
+
+def test_receptive_field_and_jump_are_what_gradients_reach():
+    checked = 0
+    for seed in range(120):
+        net = draw_linear_stack(random.Random(seed)).double()
+        image = torch.ones(1, 1, 72, 81, dtype=torch.double, requires_grad=True)
+        output = net(image)[0, 0]
+        last = ledger(net, (1, 72, 81))[-1]
+        field, jump = (
+            value if isinstance(value, tuple) else (value, value)
+            for value in (last.receptive_field, last.jump)
+        )
+        middle = [n // 2 for n in output.shape]
+        if min(output.shape) < 4:
+            continue
+        here = reads(image, output[middle[0], middle[1]])
+        there = reads(image, output[middle[0] + 1, middle[1] + 1])
+        for way, size in enumerate(image.shape[2:]):
+            ends = here[way], there[way]
+            if min(ends)[0] == 0 or max(ends)[1] == size - 1:
+                continue  # padding may have cut the field short
+            assert [end - start + 1 for start, end in ends] == [field[way]] * 2, net
+            assert ends[1][0] - ends[0][0] == jump[way], net
+            checked += 1
+    assert checked > 120
+
+
+def test_leftover_is_what_gradients_do_not_reach():
+    found = 0
+    for seed in range(200):
+        rng = random.Random(seed)
+        layer = draw_conv(rng, 1, 20, 20)
+        if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
+            continue
+        size = rng.randint(13, 30), rng.randint(13, 30)
+        row = ledger(layer, (1, *size))[0]
+        top, left = layer.padding
+        plane = torch.ones(1, 1, size[0] + 2 * top, size[1] + 2 * left)
+        plane.requires_grad_()
+        bare = nn.Conv2d(1, 1, layer.kernel_size, layer.stride, 0, layer.dilation)
+        nn.init.ones_(bare.weight)
+        ends = reads(plane, bare(plane).sum())
+        unread = tuple(
+            n - 1 - last for n, (_, last) in zip(plane.shape[2:], ends, strict=True)
+        )
+        expected = unread[0] if unread[0] == unread[1] else unread
+        assert row.leftover == expected, layer
+        found += sum(unread) > 0
+    assert found > 20
