@@ -144,7 +144,7 @@ def _fitting(
     up_to = 2 * max(*input_shape[1:], _SEARCHED)
     found = squares_that_fit(layers[: index + 1], input_shape[0], up_to)
     if found is None:
-        return f"no square input gives {error.expected:,}"
+        return f"no square input gives {error.expected:,}, so change the layer"
     first, last = found
     return f"square inputs that fit: {first}" + (f" to {last}" if last > first else "")
 

@@ -125,10 +125,6 @@ def instance_norm(layer: Any, shape: Shape) -> Step:
 def group_norm(layer: nn.GroupNorm, shape: Shape) -> Step:
     """One scale and one shift a channel."""
     expect_channels(layer.num_channels, shape)
-    if math.prod(shape) == layer.num_groups:
-        raise ValueError(
-            f"normalises {layer.num_groups} groups of one number each ({times(*shape)})"
-        )
     return unchanged(shape, **_scale_and_shift(layer, layer.num_channels))
 
 

@@ -111,7 +111,7 @@ def _html_row(row: Row) -> str:
     workings = {2: row.formula, 3: row.parameters_formula, 4: row.macs_formula}
     for index, working in workings.items():
         for line in working.split("; ") if working else []:
-            cells[index] += f'<br><span style="{_SMALL}">{escape(line)}</span>'
+            cells[index] += f'<br/><span style="{_SMALL}">{escape(line)}</span>'
     line = "".join(
         f'<td style="{_LEFT if i < 2 else _RIGHT}">{cell}</td>'
         for i, cell in enumerate(cells)

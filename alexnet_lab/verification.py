@@ -99,8 +99,8 @@ def verify(
     if any(is_lazy(parameter) for parameter in net.parameters()):
         image = ", ".join(f"{n}" for n in (1, *input_shape))
         raise ValueError(
-            "verify() leaves a net as it is, and running this one would set up its lazy "
-            f"layers. Run it once yourself first: net(torch.zeros({image}))"
+            "verify() leaves a net as it is, and to run this one would set up its "
+            f"lazy layers. Run it once yourself first: net(torch.zeros({image}))"
         )
     like = next((t for t in _tensors(net) if t.is_floating_point()), torch.empty(0))
     image = torch.zeros((1, *input_shape), device=like.device, dtype=like.dtype)

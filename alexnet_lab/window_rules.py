@@ -89,8 +89,12 @@ def adaptive_pool2d(layer: Any, shape: Shape) -> Step:
     """The output size is given (None keeps the input's), and the windows follow."""
     channels, *size = image(shape)
     _check_indices(layer)
-    asked = pair(layer.output_size)
-    output = tuple(n if want is None else want for n, want in zip(size, asked))  # noqa: B905
+    asked = layer.output_size
+    if asked is None:
+        raise ValueError("keeps no size by None alone; (None, None) keeps both")
+    output = tuple(
+        n if want is None else want for n, want in zip(size, pair(asked), strict=True)
+    )
     if min(output) < 1:
         raise ValueError(f"gives an empty output, {times(*output)}")
     ways = [_adaptive_windows(n, out) for n, out in zip(size, output, strict=True)]
@@ -170,11 +174,14 @@ _COPIES = {nn.ReflectionPad2d: "reflect", nn.CircularPad2d: "circular"}
 def _check_copies(mode: str, size: Any, borders: tuple[Pair, Pair]) -> None:
     """Raise ValueError where a border asks for more pixels than there are to copy."""
     for n, border in zip(size, borders, strict=True):
-        most = {"reflect": n - 1, "circular": n}.get(mode, max(border))
+        # Circular padding crops first; PyTorch does not check that, and then copies
+        # memory that nothing was written to.
+        kept = n + sum(min(end, 0) for end in border)
+        most = {"reflect": n - 1, "circular": kept}.get(mode, max(border))
         if max(border) > most:
             raise ValueError(
                 f"pads {max(border)} by {mode} copies of {n} pixels, which give "
-                f"{most} at most"
+                f"{max(most, 0)} at most"
             )
 
 

@@ -24,12 +24,15 @@ from alexnet_lab.arithmetic import (
 )
 
 
+_NOTATION = [("⌊(", "floor(F("), ("⌈(", "ceil(F("), ("⌊", "floor("), ("⌋", ")"),
+             ("⌉", ")"), ("·", "*"), ("−", "-"), (",", "")]  # fmt: skip
+
+
 def evaluate(working: str) -> tuple[Fraction, int]:
     """Compute the left side of a working, and read its right side."""
     working = re.sub(r" \(the last .*\)$", "", working)
     left, right = working.rsplit(" = ", 1)
-    for old, new in [("⌊(", "floor(F("), ("⌈(", "ceil(F("), ("⌋", ")"), ("⌉", ")"),
-                     ("·", "*"), ("−", "-"), (",", "")]:  # fmt: skip
+    for old, new in _NOTATION:
         left = left.replace(old, new)
     names = {"floor": math.floor, "ceil": math.ceil, "F": Fraction}
     return eval(left, {"__builtins__": {}}, names), int(right.replace(",", ""))
@@ -144,6 +147,7 @@ def test_every_working_computes_its_result():
         ((227, 11, 4), "⌊(227 − 11 + 2·0)/4⌋ + 1 = 55"),
         ((27, 5, 1, 2), "⌊(27 − 5 + 2·2)/1⌋ + 1 = 27"),
         ((224, 11, 4, (0, 3)), "⌊(224 − 11 + 0 + 3)/4⌋ + 1 = 55"),
+        ((27, 4, 1, "same"), "⌊(27 − 4 + 1 + 2)/1⌋ + 1 = 27"),
         ((32, 3, 1, 2, 2), "⌊(32 − 2·(3 − 1) − 1 + 2·2)/1⌋ + 1 = 32"),
         ((224, 11, 4, 0, 1, True), "⌈(224 − 11 + 2·0)/4⌉ + 1 = 55"),
         (
@@ -155,6 +159,14 @@ def test_every_working_computes_its_result():
 )
 def test_workings_read_as_a_student_writes_them(setting, working):
     assert size_formula(*setting) == working
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+def test_same_puts_the_odd_zero_after_the_input_as_pytorch_does():
+    conv = nn.Conv2d(1, 1, (4, 1), padding="same", bias=False)
+    nn.init.ones_(conv.weight)
+    output = conv(torch.tensor([1.0, 10, 100, 1000]).view(1, 1, 4, 1)).flatten()
+    assert output.tolist() == [111, 1111, 1110, 1100]  # one zero before, two after
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,15 @@
-"""The ledger on known networks: every figure of the paper, every error, verify()."""
+"""The ledger on known networks: every figure of the paper, and every error."""
 
 import time
 from collections import OrderedDict
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from alexnet_lab.accounting import Ledger, LedgerError, UnknownLayerError, ledger
+from alexnet_lab.accounting import Ledger, LedgerError, ledger
 from alexnet_lab.rules import _RULES, Step, rule, rule_of
 
 
@@ -153,7 +154,7 @@ def test_lenet5():
     assert (led.total_parameters, led.total_macs) == (61_706, 416_520)
     by_layer = [row.parameters for row in led if row.parameters]
     assert by_layer == [156, 2_416, 48_120, 10_164, 850]
-    assert led["conv1"].connections == 122_304 * 784 // 784
+    assert led["conv1"].connections == 122_304
     assert [led[n].receptive_field for n in ("conv1", "pool1", "conv2", "pool2")] == [
         5, 6, 14, 16,
     ]  # fmt: skip
@@ -213,8 +214,8 @@ def patched():
 @pytest.mark.parametrize(
     ("net", "shape", "error", "says"),
     [
-        (alexnet(), (1, 3, 227, 227), ValueError, r"leave out the batch .*\(3, 227, 227\)"),
-        (alexnet(), (1, 227, 227), ValueError, r"conv1 .*expects 3 channels, but gets 1"),
+        (alexnet(), (1, 3, 227, 227), ValueError, r"batch .*\(3, 227, 227\)"),
+        (alexnet(), (1, 227, 227), ValueError, "conv1 .*3 channels, but gets 1"),
         (alexnet(), (227, 227, 3), ValueError, "PyTorch puts channels first"),
         (alexnet(), (227, 227), ValueError, r"\(1, 227, 227\)"),
         (alexnet(), (784,), ValueError, "conv1 .*but gets 784 features"),
@@ -230,6 +231,12 @@ def patched():
          r"layer 1 expects 288 .*8×6×6.*Flatten.*8·6·6 = 288 fits"),
         (nn.Sequential(nn.Linear(9, 4), nn.ReLU(), nn.Linear(5, 2)), (9,), ValueError,
          "layer 2 expects 5 features but layer 0 gives 4"),
+        (nn.Sequential(nn.AdaptiveAvgPool2d(6), nn.Flatten(), nn.Linear(27, 2)),
+         (3, 9, 9), ValueError,
+         r"layer 2 expects 27 .*3·6·6 = 108; no square input gives 27"),
+        (nn.Sequential(nn.Conv2d(1, 1, 3), nn.MaxPool2d(900)), (1, 40, 40), ValueError,
+         "(?s)40 → 38.*smallest square input of the whole net is 902"),
+        (nn.CircularPad2d((0, 0, 4, -1)), (1, 4, 4), ValueError, "which give 3"),
         (nn.Flatten(0), (3, 4, 4), ValueError, "merges the batch"),
         (nn.MaxPool2d(2, return_indices=True), (3, 4, 4), ValueError, "indices"),
         (nn.Sequential(OrderedDict(head=nn.Sequential(OrderedDict(own=Own())))), (4,),
@@ -252,10 +259,8 @@ def test_errors_teach(net, shape, error, says):
 def test_subclasses_that_keep_forward_keep_the_rule():
     row = ledger(Renamed(3, 8, 3), (3, 8, 8))[0]
     assert (row.layer, row.parameters) == ("Renamed 3×3", 224)
-    assert row == ledger(nn.Conv2d(3, 8, 3), (3, 8, 8))[0].__class__(
-        **{**vars(ledger(nn.Conv2d(3, 8, 3), (3, 8, 8))[0]), "layer": "Renamed 3×3",
-           "name": "renamed"}
-    )  # fmt: skip
+    plain = ledger(nn.Conv2d(3, 8, 3), (3, 8, 8))[0]
+    assert row == replace(plain, layer="Renamed 3×3", name="renamed")
 
 
 @pytest.fixture
@@ -312,7 +317,7 @@ def test_geometry_in_two_directions():
         nn.Conv2d(1, 2, (3, 5), stride=(1, 2), padding=(1, 0)),
         nn.AdaptiveAvgPool2d((None, 4)),
         nn.Conv2d(2, 2, 1),
-        nn.AdaptiveMaxPool2d((5, 3)),
+        nn.AdaptiveMaxPool2d((4, 3)),
         nn.Conv2d(2, 2, 1),
         nn.Flatten(),
     )
@@ -388,65 +393,3 @@ def test_html_is_well_formed_and_escaped():
     tree = ElementTree.fromstring(f"<div>{page}</div>")
     assert len(tree.findall(".//tbody/tr")) == 3
     assert "(3·5·3 + 1)·8 = 368" in "".join(tree.itertext())
-
-
-# verify() -------------------------------------------------------------------------
-
-
-def test_verify_prints_a_line_a_row():
-    verification = ledger(alexnet(), (3, 227, 227)).verify()
-    lines = str(verification).splitlines()
-    assert verification.exact and len(lines) == 24
-    assert all(line.endswith("  exact") for line in lines[:-1])
-    assert lines[-1] == "23 of 23 rows exact; total parameters 60,965,224: exact"
-
-
-def test_verify_catches_a_wrong_rule(clean_rules):
-    right = rule_of(nn.Conv2d)
-
-    @rule(nn.Conv2d)
-    def forgets_the_biases(layer, shape):
-        step = right(layer, shape)
-        fields = {**vars(step), "parameters": step.parameters - layer.out_channels}
-        return Step(**fields)
-
-    verification = ledger(lenet5(), (1, 28, 28)).verify()
-    assert not verification.exact
-    assert "parameters: ledger 150, torchinfo 156" in str(verification)
-    assert (
-        "10 of 12 rows exact; total parameters 61,684: differs, torchinfo 61,706"
-        in (str(verification))
-    )
-
-
-def test_verify_says_when_the_net_itself_fails(clean_rules):
-    rule(Own)(lambda layer, shape: Step(output_shape=shape))
-    with pytest.raises(RuntimeError, match="does not run on an input of 4"):
-        ledger(nn.Sequential(Own()), (4,)).verify()
-
-
-class Noisy(nn.Module):
-    def forward(self, x):
-        return x + torch.rand_like(x)
-
-
-def test_verify_leaves_the_net_and_the_random_numbers_alone(clean_rules):
-    rule(Noisy)(lambda layer, shape: Step(output_shape=shape))
-    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(), Noisy())
-    net.train()
-    net[1].eval()
-    before = {name: value.clone() for name, value in net.state_dict().items()}
-    torch.manual_seed(7)
-    expected = torch.rand(3)
-    torch.manual_seed(7)
-    assert ledger(net, (3, 8, 8)).verify().exact
-    assert torch.equal(torch.rand(3), expected)
-    assert [m.training for m in net.modules()] == [True, True, False, True, True]
-    assert all(torch.equal(v, before[n]) for n, v in net.state_dict().items())
-    assert all(p.grad is None for p in net.parameters())
-    assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
-
-
-@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
-def test_verify_runs_in_the_net_s_own_precision(dtype):
-    assert ledger(lenet5().to(dtype), (1, 28, 28)).verify().exact

@@ -79,7 +79,8 @@ def _counts(matrix: Any, classes: int) -> np.ndarray:
     counts = to_numpy(matrix)
     if counts.shape != (classes, classes):
         raise ValueError(
-            f"{classes} classes want a {classes}×{classes} matrix, not {shape_of(counts)}"
+            f"{classes} classes want a {classes}×{classes} matrix, "
+            f"not {shape_of(counts)}"
         )
     return counts.astype(np.int64)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from alexnet_lab.accounting import Ledger, Row, named_layers
 from alexnet_lab.arithmetic import Sweep
 from alexnet_lab.plots.images import one_image
 from alexnet_lab.plots.style import GREY, INK, PALE, new_figure, styled
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from torch import Tensor, nn
-
-    from alexnet_lab.accounting import Ledger, Row
 
 Pair = tuple[int, int]
 
@@ -112,8 +111,6 @@ def field_of(ledger: Ledger, row: Row, i: int, j: int) -> tuple[int, int, int, i
         raise ValueError(
             f"{row.name} has units (0, 0) to ({high - 1}, {wide - 1}), not ({i}, {j})"
         )
-    from alexnet_lab.accounting import named_layers
-
     top = left = 0
     jump = (1, 1)
     for (_, layer), passed in zip(named_layers(ledger.net), ledger.rows, strict=True):

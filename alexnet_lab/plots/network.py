@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CAPTION = (
     "Height and depth: pixels, to scale; the dark window is the kernel. "
-    "Width: √channels. Height of a bar: √units. "
+    "Width: √channels. Height of a bar: √units.\n"
     "Solid lines: a kernel sums over the channels it sees. "
     "Dashed lines: a pool takes each channel by itself."
 )
@@ -84,26 +84,15 @@ def draw_networks(
         raise ValueError(
             "networks is empty: give at least one (name, net, input_shape)"
         )
-    totals = [ledger(net, tuple(shape)) for _, net, shape in networks]
-    titles = [
-        (
-            name,
-            f"{t.total_parameters:,} parameters, {t.total_macs:,} multiply-accumulates",
-        )
-        for (name, _, _), t in zip(networks, totals, strict=True)
+    read = [
+        (network_blocks(net, shape), _title(name, net, shape))
+        for name, net, shape in networks
     ]
-    lists = [network_blocks(net, shape) for _, net, shape in networks]
-    words = (
-        wrapped(CAPTION, FONT, 68 * (min(size[0], 9.0) - 2 * PAD)) if caption else ""
-    )
+    broad = min(size[0], 9.0)  # inches for the caption
+    words = _caption(broad) if caption else ""
     foot = LINE * (words.count("\n") + 1) + 0.12 if caption else 0.05
-    rows = fit(
-        [list(pair) for pair in zip(lists, titles, strict=True)],
-        size[0],
-        size[1] - foot,
-    )
-    width = max(row.width for row in rows)
-    width = max(width, min(size[0], 9.0)) if caption else width
+    rows = fit(read, size[0], size[1] - foot)
+    width = max(broad if caption else 0, *(row.width for row in rows))
     height = sum(row.height for row in rows) + foot
     ax, zoom = _canvas(ax, width, height)
     top = height
@@ -114,6 +103,19 @@ def draw_networks(
         style = {"fontsize": FONT * zoom, "color": SOFT, "gid": "caption"}
         ax.text(PAD, 0.06, words, va="bottom", linespacing=1.25, **style)
     return ax.figure
+
+
+def _title(name: str, net: nn.Sequential, input_shape: Sequence[int]) -> tuple:
+    """Give the two lines of a network's title: its name and its totals."""
+    led = ledger(net, tuple(input_shape))
+    parameters = f"{led.total_parameters:,} parameters"
+    return name, f"{parameters}, {led.total_macs:,} multiply-accumulates"
+
+
+def _caption(inches: float) -> str:
+    """Wrap the caption; 68 points an inch leave room for what hinting adds."""
+    broad = 68 * (inches - 2 * PAD)
+    return "\n".join(wrapped(line, FONT, broad) for line in CAPTION.split("\n"))
 
 
 def network_blocks(net: nn.Sequential, input_shape: Sequence[int]) -> list[Block]:
@@ -172,7 +174,7 @@ def _block(layer: nn.Module, row: Row) -> Block:
     if step.kernel:
         block.kernel, stride = step.kernel, (step.stride or (1, 1))[0]
         block.operation = "×".join(str(side) for side in step.kernel)
-        block.operation += f" /{stride}" if stride > 1 else ""
+        block.operation += f" /{stride}" if stride > 1 < row.output_shape[1] else ""
     if kind == "pool":
         names = {"Avg": "average", "Max": "max"}
         block.detail = next((n for k, n in names.items() if k in str(layer)), "")

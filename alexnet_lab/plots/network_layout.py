@@ -145,7 +145,7 @@ def text_width(text: str, bold: bool = False) -> float:
     return 1.06 * TextPath((0, 0), text, prop=font).get_extents().width / 72
 
 
-def fit(networks: list[list], width: float, height: float) -> list[Row]:
+def fit(networks: list[tuple], width: float, height: float) -> list[Row]:
     """Place all networks at the largest scale that fits the size."""
     scale = 0.05  # inches a pixel: more would make a small network clumsy
     while scale > 2e-4:

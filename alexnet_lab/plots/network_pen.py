@@ -79,8 +79,9 @@ class Pen:
         self.polygon(up, gid + ":top", 2 * i, facecolor=colours[1])
         self.polygon(side, gid + ":side", 2 * i, facecolor=colours[2])
         channels = str(block.shape[0] // block.lanes)
-        if block.lanes == 2 and h > 0.125 and w > text_width(channels) + 0.02:
-            gid, style = f"lane:{block.name}:{lane}", {"va": "center_baseline"}
+        if block.lanes == 2 and h > 0.11 and w > 0.85 * text_width(channels) + 0.02:
+            gid = f"lane:{block.name}:{lane}"
+            style = {"va": "center_baseline", "fontsize": FONT - 1.5}
             self.text(x + w / 2, y + h / 2, channels, gid, **style)
 
     def connect(self, i: int) -> None:
@@ -107,7 +108,11 @@ class Pen:
         low, lift = y + h * (1 - high) / 2 + dy * (1 - deep) / 2, dy * deep
         points = [(left, low), (right, low + lift)]
         points += [(right, low + lift + h * high), (left, low + h * high)]
-        self.polygon(points, "kernel", 2 * i - 0.5, facecolor=INK, linewidth=0.3)
+        # A kernel as large as the map is an outline, so that the map stays in sight.
+        style = {"facecolor": INK, "linewidth": 0.3}
+        if high * deep > 0.7:
+            style = {"facecolor": "none", "linewidth": 1.8}
+        self.polygon(points, "kernel", 2 * i - 0.5, **style)
         end = self.corner(i, target)
         end = (end[0], end[1] + self.row.face(block)[1] / 2)
         style = "--" if block.kind == "pool" else "-"

@@ -6,13 +6,10 @@ import sys
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
-from alexnet_lab.plots.style import png
+from alexnet_lab.plots.style import png, size_on_screen
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-_SCREEN_DPI = 100  # a figure 9 inches wide is shown 900 pixels wide
-_FILE_DPI = 150  # and is stored sharper than that, for projectors
 
 
 def show(fig: Figure, alt: str, caption: str | None = None) -> None:
@@ -40,23 +37,16 @@ def show(fig: Figure, alt: str, caption: str | None = None) -> None:
     if _in_ipython():
         from IPython.display import display
 
-        data = png(fig, dpi=_FILE_DPI)
+        data = png(fig)
         display(
             {"image/png": b64encode(data).decode("ascii"), "text/plain": alt},
-            metadata={"image/png": {"alt": alt, **_size_on_screen(data)}},
+            metadata={"image/png": {"alt": alt, **size_on_screen(data)}},
             raw=True,
         )
         if caption:
             small = {"text/markdown": f"<small>{caption}</small>"}
             display({**small, "text/plain": caption}, raw=True)
     _close(fig)
-
-
-def _size_on_screen(data: bytes) -> dict[str, int]:
-    """Return the width and height to show a PNG at, read from its header."""
-    scale = _SCREEN_DPI / _FILE_DPI
-    width, height = (int.from_bytes(data[i : i + 4], "big") for i in (16, 20))
-    return {"width": round(width * scale), "height": round(height * scale)}
 
 
 def _in_ipython() -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,6 +35,8 @@ LINES = [
 ]
 
 SMALL = 10.5  # points: the smallest text in any plot
+SCREEN_DPI = 100  # a figure 9 inches wide is shown 900 pixels wide
+FILE_DPI = 150  # and is stored sharper than that, for projectors
 MINUS = "\N{MINUS SIGN}"
 
 _RC = {
@@ -87,8 +90,9 @@ def _figure_class() -> type[Figure]:
     class LabFigure(Figure):
         """A figure outside pyplot's register: Jupyter shows it once, as a PNG."""
 
-        def _repr_png_(self) -> bytes:
-            return png(self)
+        def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+            data = png(self)
+            return data, size_on_screen(data)
 
     return LabFigure
 
@@ -105,7 +109,7 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def png(figure: Figure, dpi: int = 150) -> bytes:
+def png(figure: Figure, dpi: int = FILE_DPI) -> bytes:
     """Return `figure` as a PNG, the same bytes for the same figure.
 
     Matplotlib's version is left out, so that committed outputs change only when the
@@ -120,8 +124,16 @@ def png(figure: Figure, dpi: int = 150) -> bytes:
         pad_inches=0.12,
         facecolor="white",
         metadata={"Software": None},
+        pil_kwargs={"optimize": True},
     )
     return buffer.getvalue()
+
+
+def size_on_screen(data: bytes) -> dict[str, int]:
+    """Return the width and height to show a PNG of `png` at, read from its header."""
+    scale = SCREEN_DPI / FILE_DPI
+    width, height = (int.from_bytes(data[i : i + 4], "big") for i in (16, 20))
+    return {"width": round(width * scale), "height": round(height * scale)}
 
 
 @functools.lru_cache(maxsize=4096)
@@ -132,6 +144,15 @@ def text_width(text: str, size: float) -> float:
     if not text.strip():
         return 0.0
     return TextPath((0, 0), text, size=size, usetex=False).get_extents().width
+
+
+def tick_step(points: float, room: float) -> int:
+    """Return how many cells of `points` lie between labels that need `room` points.
+
+    One of 1, 2, 5, 10, 20, 50, …
+    """
+    steps = (n * 10**k for k in itertools.count() for n in (1, 2, 5))
+    return next(step for step in steps if step * points >= room)
 
 
 def wrapped(text: str, size: float, width: float) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alexnet_lab.arithmetic import Padding
-from alexnet_lab.plots.sliding import PADDING, Sliding
+from alexnet_lab.plots.sliding import Sliding
 from alexnet_lab.plots.style import (
     BLUE,
     GREY,
@@ -16,6 +16,7 @@ from alexnet_lab.plots.style import (
     new_figure,
     styled,
     text_width,
+    tick_step,
     wrapped,
 )
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 _MOST_CELLS = 36  # that many fit across a slide with a label each
 _BREAK = 0.05  # width of the gap where cells are left out, as a part of the whole
-
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def _draw_cells(ax: Axes, s: Sliding, view: View, points: float) -> None:
 def _ticks(s: Sliding, view: View, points: float) -> list[int]:
     """Return the pixels that get a label: as many as fit, the last one always."""
     room = text_width("0" * len(str(s.size - 1)), 11) + 5
-    step = next(n for n in (1, 2, 5, 10, 20, 50, 100, 1000) if n * points >= room)
+    step = tick_step(points, room)
     ticks: list[int] = []
     for number, (start, stop) in enumerate(view.stretches):
         pixels = range(max(start, 0), min(stop, s.size))
@@ -226,7 +226,10 @@ def _ticks(s: Sliding, view: View, points: float) -> list[int]:
     return ticks
 
 
-def _draw_window(ax, s: Sliding, view: View, output: int, y: float, points: float):
+def _draw_window(
+    ax: Axes, s: Sliding, view: View, output: int, y: float, points: float
+) -> None:
+    """Draw one window as a bar, and in it the cells that it covers."""
     from matplotlib.patches import Rectangle
 
     start, stop = s.start(output), s.stop(output)

@@ -11,12 +11,11 @@ from alexnet_lab.plots.style import (
     GREEN,
     GREY,
     INK,
-    PALE,
     SMALL,
-    VERMILION,
     new_figure,
     styled,
     text_width,
+    tick_step,
     wrapped,
 )
 
@@ -52,7 +51,7 @@ def draw_windows_2d(
     s = Sliding.of(size, kernel_size, stride, padding, 1, ceil_mode)
     whole = (-s.before, s.end)
     large = s.end + s.before > _MOST_CELLS
-    figure = new_figure(10 if large else 6.5, 5.9)
+    figure = new_figure(10.4 if large else 6.5, 6.2)
     if large:
         left, right = figure.subplots(1, 2, width_ratios=[0.86, 1])
         corner = (max(-s.before, s.start(s.positions - 1) - 1), s.end)
@@ -98,15 +97,13 @@ def _legend(s: Sliding) -> list[Patch]:
         for name, (row, column, style) in _windows(s).items()
     ]
     if s.before or s.after:
-        zeros = {"facecolor": "white", "edgecolor": GREY, "hatch": "///"}
-        handles.append(Patch(label="zeros of the padding", **zeros))
+        handles.append(Patch(label="zeros of the padding", **PADDING))
     if s.leftover:
-        never = {"facecolor": "#F6D5C3", "edgecolor": VERMILION, "hatch": "xxx"}
-        handles.append(Patch(label=f"{s.left_over_words}, each way", **never))
+        label = f"{s.left_over_words}, each way"
+        handles.append(Patch(label=label, **NEVER_READ))
     if s.overhang:
-        over = {"facecolor": "white", "edgecolor": BLUE, "linestyle": ":"}
         label = f"{s.overhang} over the edge, each way"
-        handles.append(Patch(label=label, **over))
+        handles.append(Patch(label=label, **BEYOND))
     return handles
 
 
@@ -118,13 +115,12 @@ def _draw_square(ax: Axes, s: Sliding, shown: tuple[int, int], cells: bool) -> N
         ax.add_patch(Rectangle((start, start), stop - start, stop - start, **style))
 
     if s.overhang:
-        square(-s.before, s.end, facecolor="white", edgecolor=BLUE, linestyle=":")
-    square(-s.before, s.edge, facecolor="white", edgecolor=GREY, hatch="////")
-    square(0, s.size, facecolor=PALE, edgecolor=GREY)
+        square(-s.before, s.end, **BEYOND)
+    square(-s.before, s.edge, **PADDING)
+    square(0, s.size, **PIXEL)
     if s.leftover:
         begin, side = s.edge - s.leftover, s.edge + s.before
-        never = {"facecolor": "#F6D5C3", "edgecolor": VERMILION, "hatch": "xxxx"}
-        never |= {"linewidth": 0}
+        never = {**NEVER_READ, "linewidth": 0}
         ax.add_patch(Rectangle((begin, -s.before), s.leftover, side, **never))
         ax.add_patch(
             Rectangle((-s.before, begin), side - s.leftover, s.leftover, **never)
@@ -167,11 +163,11 @@ def _draw_cells(ax: Axes, s: Sliding, shown: tuple[int, int]) -> None:
 def _number(ax: Axes, s: Sliding, shown: tuple[int, int]) -> None:
     """Number the pixels, from the last one back, as many as fit."""
     begin, end = shown
-    points = 4.4 * 72 / (end - begin)
+    points = 4.24 * 72 / (end - begin)  # the panel is about 4.24 inches wide
     pixels = list(range(max(begin, 0), min(end, s.size)))[::-1]
-    wide, high = text_width(str(s.size - 1), SMALL) + 5, SMALL + 3
+    wide, high = text_width(str(s.size - 1), SMALL) + 6, SMALL + 3
     for axis, room in ((ax.xaxis, wide), (ax.yaxis, high)):
-        step = next(n for n in (1, 2, 5, 10, 20, 50, 100) if n * points >= room)
+        step = tick_step(points, room)
         axis.set_ticks([i + 0.5 for i in pixels[::step]], map(str, pixels[::step]))
     ax.tick_params(labelsize=SMALL)
 

@@ -1,0 +1,494 @@
+"""Plots: what they say equals the arithmetic, nothing overlaps, nothing is changed."""
+
+import subprocess
+import sys
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from torch import nn
+
+from alexnet_lab import ledger, output_size, plots
+from alexnet_lab.arithmetic import leftover, overhang, size_formula
+from alexnet_lab.history import EpochRecord, History
+from alexnet_lab.plots.fields import field_of, growing
+from alexnet_lab.plots.sliding import Sliding
+from alexnet_lab.plots.style import cut_off, overlapping
+
+WORDS = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat"]
+WORDS += ["Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
+
+
+def texts(figure: Figure) -> list[str]:
+    """Every text in a figure that isn't empty."""
+    from matplotlib.text import Text
+
+    return [t.get_text() for t in figure.findobj(Text) if t.get_text()]
+
+
+def history(epochs: int, final: float, validation: bool = True) -> History:
+    """A run whose training accuracy ends one percent above its validation accuracy."""
+    record = History()
+    for epoch in range(1, epochs + 1):
+        done = epoch / epochs
+        loss, accuracy = 2.3 - 2 * done, final * done
+        record.epochs.append(
+            EpochRecord(
+                epoch=epoch,
+                images=55_000,
+                train_loss=loss,
+                train_accuracy=accuracy + 0.01,
+                validation_loss=loss + 0.1 if validation else None,
+                validation_accuracy=accuracy if validation else None,
+                learning_rate=0.1,
+                seconds=5.0,
+            )
+        )
+    return record
+
+
+def alexnet() -> nn.Sequential:
+    """AlexNet's convolutions and pools, as in the paper."""
+    return nn.Sequential(
+        OrderedDict(
+            conv1=nn.Conv2d(3, 96, 11, stride=4),
+            relu1=nn.ReLU(),
+            pool1=nn.MaxPool2d(3, 2),
+            conv2=nn.Conv2d(96, 256, 5, padding=2, groups=2),
+            pool2=nn.MaxPool2d(3, 2),
+            conv3=nn.Conv2d(256, 384, 3, padding=1),
+            conv4=nn.Conv2d(384, 384, 3, padding=1, groups=2),
+            conv5=nn.Conv2d(384, 256, 3, padding=1, groups=2),
+            pool3=nn.MaxPool2d(3, 2),
+            flatten=nn.Flatten(),
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def alexnet_ledger():
+    with torch.device("meta"):
+        return ledger(alexnet(), (3, 227, 227))
+
+
+def every_plot() -> dict[str, Figure]:
+    """One figure of each function, and the awkward cases."""
+    torch.manual_seed(0)
+    images = torch.randint(0, 256, (10, 28, 28), dtype=torch.uint8)
+    labels = torch.arange(1000) % 10
+    with torch.device("meta"):
+        led = ledger(alexnet(), (3, 227, 227))
+    pairs = [f"{a} → {b}" for a, b in zip(WORDS, WORDS[::-1], strict=True)]
+    return {
+        "windows 224": plots.draw_windows(224, 11, 4),
+        "windows 224 ceil": plots.draw_windows(224, 11, 4, ceil_mode=True),
+        "windows 224 padding 1": plots.draw_windows(224, 11, 4, padding=1),
+        "windows 28": plots.draw_windows(28, 5, padding=2),
+        "windows dilation": plots.draw_windows(12, 3, 2, 1, dilation=2),
+        "windows gaps": plots.draw_windows(14, 2, 5),
+        "windows 1": plots.draw_windows(1, 1),
+        "windows 2": plots.draw_windows(2, 1, 2),
+        "windows dropped": plots.draw_windows(5, 1, 5, ceil_mode=True),
+        "windows 1000": plots.draw_windows(1000, 100, 7, 3),
+        "floor and ceil 224": plots.compare_floor_and_ceil(224, 11, 4),
+        "floor and ceil 6": plots.compare_floor_and_ceil(6, 3, 2),
+        "2d 224": plots.draw_windows_2d(224, 11, 4),
+        "2d 224 ceil": plots.draw_windows_2d(224, 11, 4, ceil_mode=True),
+        "2d 5": plots.draw_windows_2d(5, 3, 1, 1),
+        "2d 1": plots.draw_windows_2d(1, 1, 1),
+        "fields": plots.draw_receptive_fields(led),
+        "field on image": plots.draw_field_on_image(
+            led, "conv5", torch.rand(3, 227, 227), 0, 6
+        ),
+        "images": plots.image_grid(images, pairs, columns=5),
+        "one image": plots.image_grid(images[:1], ["a rather long title for it"]),
+        "filters": plots.filters(torch.randn(96, 3, 11, 11)),
+        "maps": plots.feature_maps(torch.randn(1, 40, 7, 7)),
+        "confusion": plots.confusion_matrix((labels.roll(1), labels), WORDS),
+        "confusion 2": plots.confusion_matrix([[50, 3], [2, 1045]], ["cat", "dog"]),
+        "curves": plots.curves(history(10, 0.9)),
+        "curves 1": plots.curves(history(1, 0.9)),
+        "curves train": plots.curves(history(40, 0.9, validation=False)),
+        "compare": plots.compare_curves(
+            {n: history(10, 0.9 + i / 1000) for i, n in enumerate(WORDS[:6])}
+        ),
+    }
+
+
+@pytest.fixture(scope="module")
+def figures() -> dict[str, Figure]:
+    return every_plot()
+
+
+def test_no_text_overlaps_is_cut_off_or_too_small(figures):
+    from matplotlib.text import Text
+
+    for name, figure in figures.items():
+        assert overlapping(figure) == [], name
+        assert cut_off(figure) == [], name
+        sizes = [t.get_fontsize() for t in figure.findobj(Text) if t.get_text().strip()]
+        assert min(sizes) >= 10, name
+
+
+def test_every_figure_has_a_title_and_axes_have_labels(figures):
+    pictures = {"images", "one image", "filters", "maps"}
+    for name, figure in figures.items():
+        titles = [figure.get_suptitle(), *(ax.get_title("left") for ax in figure.axes)]
+        assert any(titles), name
+        for ax in figure.axes:
+            labelled = ax.get_xlabel() or ax.get_ylabel()
+            assert labelled or name in pictures, name
+
+
+def test_the_overlap_check_finds_an_overlap_and_a_cut():
+    figure = plots.draw_windows(28, 5)
+    figure.axes[0].text(3, 0.5, "one")
+    figure.axes[0].text(3, 0.5, "two")
+    assert ("one", "two") in overlapping(figure)
+    figure.axes[0].text(-50, 0.5, "outside", in_layout=False)
+    assert "outside" in cut_off(figure)
+
+
+# Windows -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "padding"),
+    [(227, 11, 4, 0), (224, 11, 4, 0), (224, 11, 4, 2), (28, 5, 1, 2), (6, 3, 2, 0)],
+)
+def test_windows_say_what_the_arithmetic_says(size, kernel, stride, padding, ceil_mode):
+    numbers = (size, kernel, stride, padding, 1, ceil_mode)
+    figure = plots.draw_windows(size, kernel, stride, padding, ceil_mode=ceil_mode)
+    (ax,) = figure.axes
+    assert size_formula(*numbers) in ax.get_title("left")
+    outputs = [int(t.get_text()) for t in ax.get_yticklabels()]
+    assert outputs[0] == 0
+    assert outputs[-1] == output_size(*numbers) - 1
+    said = " ".join(texts(figure))
+    assert ("left over" in said) == (leftover(*numbers) > 0)
+    assert (f"{overhang(*numbers)} over the edge" in said) == (overhang(*numbers) > 0)
+
+
+def test_the_right_edge_of_224_shows_the_pixel_that_no_window_reads():
+    figure = plots.draw_windows(224, 11, 4)
+    said = texts(figure)
+    assert "212 … 222" in said  # the last of 54 windows
+    assert "left over: 1 pixel" in said
+    assert "223" in said
+    assert "⋮   50 more windows   ⋮" in said
+
+
+def test_left_over_tells_pixels_from_zeros():
+    assert (
+        Sliding.of(224, 11, 4, 1).left_over_words == "left over: 3 (2 pixels, 1 zero)"
+    )
+    assert Sliding.of(224, 11, 4, 2).left_over_words == "left over: 1 zero"
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "padding", "dilation", "ceil_mode"),
+    [
+        (14, 2, 5, 0, 1, False),
+        (12, 3, 2, 1, 2, False),
+        (17, 4, 3, 2, 1, True),
+        (9, 3, 4, 1, 2, False),
+    ],
+)
+def test_cells_marked_as_read_are_those_torch_reads(
+    size, kernel, stride, padding, dilation, ceil_mode
+):
+    sliding = Sliding.of(size, kernel, stride, padding, dilation, ceil_mode)
+    if ceil_mode:
+        layer = nn.AvgPool1d(kernel, stride, padding, ceil_mode=True)
+    else:
+        layer = nn.Conv1d(1, 1, kernel, stride, padding, dilation)
+        nn.init.ones_(layer.weight)
+    x = torch.zeros(1, 1, size, requires_grad=True)
+    layer(x).sum().backward()
+    read = (x.grad.flatten() != 0).tolist()
+    assert [sliding.reads(i) for i in range(size)] == read
+
+
+def test_floor_and_ceiling_stand_one_above_the_other():
+    figure = plots.compare_floor_and_ceil(224, 11, 4)
+    floor, ceiling = figure.axes
+    assert floor.get_title("left").endswith("= 54")
+    assert ceiling.get_title("left").endswith("= 55")
+    assert floor.get_xlim() == ceiling.get_xlim()  # so that the eye can compare
+    assert "3 over the edge" in texts(figure)
+    assert "no difference" in plots.compare_floor_and_ceil(227, 11, 4).get_suptitle()
+
+
+def test_windows_2d_shows_the_corner_pixel_by_pixel():
+    figure = plots.draw_windows_2d(224, 11, 4, ceil_mode=True)
+    corner = figure.axes[1]
+    columns = [t.get_text() for t in corner.get_xticklabels()]
+    assert [str(n) for n in range(223, 214, -1)] == columns
+    zeros = [t for t in corner.texts if t.get_text() == "0"]
+    assert len(zeros) == 12 * 12 - 9 * 9  # three rows and columns beyond the edge
+    assert "55 × 55 = 3,025 windows" in figure.get_suptitle()
+
+
+def test_windows_that_do_not_fit_raise_the_error_that_teaches():
+    with pytest.raises(ValueError, match="does not fit"):
+        plots.draw_windows(3, 5)
+
+
+def test_windows_draw_in_given_axes():
+    figure = Figure()
+    ax = figure.subplots()
+    assert plots.draw_windows(6, 3, 2, ax=ax) is figure
+
+
+# Receptive fields ------------------------------------------------------------------
+
+
+def test_fields_of_alexnet(alexnet_ledger):
+    fields = growing(alexnet_ledger)
+    assert [f.size[0] for f in fields] == [11, 19, 51, 67, 99, 131, 163, 195]
+    said = texts(plots.draw_receptive_fields(alexnet_ledger))
+    assert {"11", "19", "51", "67", "99", "131", "163", "195"} <= set(said)
+
+
+def test_no_field_to_draw_is_an_error():
+    with pytest.raises(ValueError, match="receptive field"):
+        plots.draw_receptive_fields(ledger(nn.Sequential(nn.ReLU()), (1, 8, 8)))
+
+
+@pytest.mark.parametrize(
+    ("net", "size", "unit"),
+    [
+        (nn.Sequential(nn.Conv2d(1, 1, 5, 2, 2), nn.AvgPool2d(2)), 28, (3, 2)),
+        (nn.Sequential(nn.ZeroPad2d((0, 3, 1, 0)), nn.Conv2d(1, 1, 5, 3)), 21, (2, 4)),
+        (
+            nn.Sequential(
+                nn.AvgPool2d(3, 2, 1),
+                nn.Sequential(nn.Conv2d(1, 1, 4, padding="same", dilation=2)),
+            ),
+            31,
+            (7, 9),
+        ),
+        (nn.Sequential(nn.Conv2d(1, 1, (3, 5), (2, 1), (0, 2))), 20, (1, 0)),
+    ],
+)
+def test_the_field_on_the_image_is_where_the_gradient_is(net, size, unit):
+    for name, parameter in net.named_parameters():
+        nn.init.ones_(parameter) if "weight" in name else nn.init.zeros_(parameter)
+    x = torch.zeros(1, 1, size, size, requires_grad=True)
+    net(x)[0, 0][unit].backward()
+    rows = x.grad[0, 0].sum(1).nonzero().flatten()
+    columns = x.grad[0, 0].sum(0).nonzero().flatten()
+    led = ledger(net, (1, size, size))
+    top, left, high, wide = field_of(led, led.rows[-1], *unit)
+    assert (max(top, 0), min(top + high, size) - 1) == (rows[0], rows[-1])
+    assert (max(left, 0), min(left + wide, size) - 1) == (columns[0], columns[-1])
+
+
+def test_field_on_image_rejects_what_does_not_belong(alexnet_ledger):
+    image = torch.zeros(3, 227, 227)
+    with pytest.raises(ValueError, match="not \\(13, 0\\)"):
+        plots.draw_field_on_image(alexnet_ledger, "conv5", image, 13, 0)
+    with pytest.raises(ValueError, match="227×227"):
+        plots.draw_field_on_image(alexnet_ledger, "conv5", image[:, :224], 0, 0)
+    with pytest.raises(ValueError, match="no receptive field"):
+        plots.draw_field_on_image(alexnet_ledger, "flatten", image, 0, 0)
+
+
+# Images, filters, maps, confusion ----------------------------------------------------
+
+
+def test_drawing_leaves_tensors_alone():
+    layer = nn.Conv2d(3, 8, 5)
+    weight, images = layer.weight.detach().clone(), torch.randn(4, 3, 8, 8)
+    before = images.clone()
+    plots.filters(layer.weight)
+    plots.image_grid(images)
+    plots.feature_maps(images[:1])
+    assert torch.equal(layer.weight, weight)
+    assert torch.equal(images, before)
+    assert layer.weight.requires_grad
+
+
+def shown(figure: Figure) -> list[np.ndarray]:
+    """The pictures in a figure, as arrays."""
+    return [np.asarray(image.get_array()) for image in figure.axes[0].images]
+
+
+def test_floats_are_scaled_by_the_range_of_the_whole_grid():
+    images = torch.tensor([[[-1.0, 0.0]], [[1.0, 3.0]]])[:, None]
+    first, second = shown(plots.image_grid(images))
+    np.testing.assert_allclose(first, [[0, 0.25]])
+    np.testing.assert_allclose(second, [[0.5, 1]])
+
+
+def test_bytes_are_shown_as_they_are():
+    (only,) = shown(plots.image_grid(torch.full((1, 1, 2, 2), 51, dtype=torch.uint8)))
+    np.testing.assert_allclose(only, 0.2)
+
+
+def test_zero_weights_are_middle_grey():
+    weight = torch.tensor([[[[-2.0, 0.0, 1.0]]]])
+    (only,) = shown(plots.filters(weight))
+    np.testing.assert_allclose(only, [[0, 0.5, 0.75]])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.int64])
+def test_grids_take_other_types(dtype):
+    assert len(shown(plots.image_grid(torch.ones(3, 3, 4, 4, dtype=dtype)))) == 3
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: plots.image_grid(torch.zeros(2, 5, 4, 4)), "2×5×4×4"),
+        (lambda: plots.image_grid(torch.zeros(0, 1, 4, 4)), "at least one"),
+        (lambda: plots.image_grid(torch.zeros(2, 4, 4), ["one"]), "1 titles for 2"),
+        (lambda: plots.image_grid(torch.full((1, 2, 2), torch.nan)), "NaN"),
+        (lambda: plots.image_grid(torch.zeros(2, 4, 4), columns=0), "columns"),
+        (lambda: plots.filters(torch.zeros(4, 6, 5, 5)), "channel=0 to 5"),
+        (lambda: plots.filters(torch.zeros(4, 6, 5, 5), channel=6), "0 to 5"),
+        (lambda: plots.filters(torch.zeros(10, 84)), "10×84"),
+        (lambda: plots.feature_maps(torch.zeros(2, 6, 5, 5)), "one image"),
+        (lambda: plots.confusion_matrix(np.eye(3), ["a", "b"]), "2×2"),
+        (lambda: plots.confusion_matrix(([0, 2], [0, 1]), ["a", "b"]), "0 to 2"),
+        (lambda: plots.confusion_matrix(([0], [0, 1]), ["a", "b"]), "both N"),
+        (lambda: plots.curves(History()), "no finished epoch"),
+        (lambda: plots.compare_curves({"a": history(2, 0.5)}, "speed"), "choose one"),
+        (lambda: plots.compare_curves({}), "0 runs"),
+        (
+            lambda: plots.compare_curves({"a": history(2, 0.5, validation=False)}),
+            "'a' has recorded no validation_accuracy",
+        ),
+    ],
+)
+def test_bad_input_is_explained(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_confusion_matrix_counts_rows_as_true_and_columns_as_predicted():
+    predicted, labels = torch.tensor([0, 1, 1, 2, 2]), torch.tensor([0, 0, 1, 2, 2])
+    figure = plots.confusion_matrix((predicted, labels), ["a", "b", "c"])
+    (ax,) = figure.axes
+    places = {
+        (round(t.get_position()[1]), round(t.get_position()[0])): t for t in ax.texts
+    }
+    assert places[0, 1].get_text() == "1"  # the one "a" that was taken for "b"
+    assert (1, 0) not in places
+    assert "4 of 5 correct (80.00 %)" in ax.get_title("left")
+    assert "50.0 %" in texts(figure)  # half of the "a"
+
+
+# Curves ------------------------------------------------------------------------------
+
+
+def test_curves_end_in_their_last_values():
+    figure = plots.curves(history(10, 0.9))
+    loss, accuracy = figure.axes
+    assert {t.get_text() for t in loss.texts} == {"train 0.300", "valid. 0.400"}
+    assert {t.get_text() for t in accuracy.texts} == {"train 91.0 %", "valid. 90.0 %"}
+    styles = [line.get_linestyle() for line in accuracy.lines]
+    assert styles == ["--", "-"]
+
+
+def test_curves_skip_what_is_not_finite():
+    record = history(3, 0.9)
+    record.epochs[-1].train_loss = float("nan")
+    (loss, _) = plots.curves(record).axes
+    assert len(loss.lines[0].get_xdata()) == 2
+
+
+def test_compared_curves_differ_in_more_than_colour():
+    figure = plots.compare_curves({n: history(5, 0.8) for n in WORDS[:6]})
+    lines = figure.axes[0].lines
+    assert len({line.get_marker() for line in lines}) == 6
+    assert len({str(line._dash_pattern) for line in lines}) == 6
+
+
+# show, and the package ----------------------------------------------------------------
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """What `show` hands to IPython, as it would in a notebook."""
+    IPython = pytest.importorskip("IPython")
+    from IPython import display as module
+
+    calls = []
+    monkeypatch.setattr(IPython, "get_ipython", lambda: object())
+    monkeypatch.setattr(module, "display", lambda *a, **k: calls.append((a, k)))
+    return calls
+
+
+def test_show_attaches_the_alternative_text(displayed):
+    figure = plots.draw_windows(6, 3, 2)
+    assert plots.show(figure, "Two windows,\n  one pixel left over.", "Caption") is None
+    (data,), options = displayed[0]
+    assert data["text/plain"] == "Two windows, one pixel left over."
+    assert options["metadata"]["image/png"]["alt"] == data["text/plain"]
+    assert 900 < options["metadata"]["image/png"]["width"] < 1100
+    assert displayed[1][0][0]["text/markdown"] == "<small>Caption</small>"
+    assert len(displayed) == 2
+
+
+def test_the_same_figure_gives_the_same_bytes(displayed):
+    for _ in range(2):
+        plots.show(plots.draw_windows(6, 3, 2), "alt")
+    (one, _), (two, _) = displayed
+    assert one == two
+
+
+def test_show_closes_a_pyplot_figure():
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, _ = plt.subplots()
+    number = figure.number
+    assert number in plt.get_fignums()
+    plots.show(figure, "An empty plot.")
+    assert number not in plt.get_fignums()
+
+
+def test_show_is_silent_outside_ipython(capsys):
+    plots.show(plots.draw_windows(6, 3, 2), "Two windows.")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("alt", ["", "  \n", None])
+def test_show_wants_alternative_text(alt):
+    with pytest.raises(ValueError, match="alt"):
+        plots.show(plots.draw_windows(6, 3, 2), alt)
+
+
+def test_a_figure_can_be_the_last_value_of_a_cell():
+    figure = plots.draw_windows(6, 3, 2)
+    data, metadata = figure._repr_png_()
+    assert data.startswith(b"\x89PNG")
+    assert 900 < metadata["width"] < 1100
+
+
+def test_matplotlib_is_imported_with_the_first_plot_and_its_settings_stay():
+    code = """if True:
+        import sys
+        from alexnet_lab import plots
+        assert callable(plots.show) and callable(plots.curves)
+        import alexnet_lab.plots.show, alexnet_lab.plots.curves
+        assert callable(plots.show) and callable(plots.curves)
+        assert not {"matplotlib", "IPython"} & set(sys.modules)
+        import matplotlib
+        before = matplotlib.rcParams.copy()
+        plots.show(plots.draw_windows(6, 3, 2), "Two windows.")
+        assert matplotlib.rcParams.copy() == before
+        assert "matplotlib.pyplot" not in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_unknown_plot_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="draw_nothing"):
+        plots.draw_nothing  # noqa: B018

@@ -1,0 +1,80 @@
+"""Ledger.verify(): what it finds, and what it leaves as it was."""
+
+import pytest
+import torch
+from test_ledger import alexnet, lenet5
+from torch import nn
+
+from alexnet_lab.accounting import ledger
+from alexnet_lab.rules import _RULES, Step, rule, rule_of
+
+
+@pytest.fixture
+def clean_rules():
+    kept = dict(_RULES)
+    yield
+    _RULES.clear()
+    _RULES.update(kept)
+
+
+class Own(nn.Module):
+    pass
+
+
+def test_verify_prints_a_line_a_row():
+    verification = ledger(alexnet(), (3, 227, 227)).verify()
+    lines = str(verification).splitlines()
+    assert verification.exact and len(lines) == 24
+    assert all(line.endswith("  exact") for line in lines[:-1])
+    assert lines[-1] == "23 of 23 rows exact; total parameters 60,965,224: exact"
+
+
+def test_verify_catches_a_wrong_rule(clean_rules):
+    right = rule_of(nn.Conv2d)
+
+    @rule(nn.Conv2d)
+    def forgets_the_biases(layer, shape):
+        step = right(layer, shape)
+        fields = {**vars(step), "parameters": step.parameters - layer.out_channels}
+        return Step(**fields)
+
+    verification = ledger(lenet5(), (1, 28, 28)).verify()
+    assert not verification.exact
+    assert "parameters: ledger 150, torchinfo 156" in str(verification)
+    assert (
+        "10 of 12 rows exact; total parameters 61,684: differs, torchinfo 61,706"
+        in (str(verification))
+    )
+
+
+def test_verify_says_when_the_net_itself_fails(clean_rules):
+    rule(Own)(lambda layer, shape: Step(output_shape=shape))
+    with pytest.raises(RuntimeError, match="does not run on an input of 4"):
+        ledger(nn.Sequential(Own()), (4,)).verify()
+
+
+class Noisy(nn.Module):
+    def forward(self, x):
+        return x + torch.rand_like(x)
+
+
+def test_verify_leaves_the_net_and_the_random_numbers_alone(clean_rules):
+    rule(Noisy)(lambda layer, shape: Step(output_shape=shape))
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(), Noisy())
+    net.train()
+    net[1].eval()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    assert ledger(net, (3, 8, 8)).verify().exact
+    assert torch.equal(torch.rand(3), expected)
+    assert [m.training for m in net.modules()] == [True, True, False, True, True]
+    assert all(torch.equal(v, before[n]) for n, v in net.state_dict().items())
+    assert all(p.grad is None for p in net.parameters())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_verify_runs_in_the_net_s_own_precision(dtype):
+    assert ledger(lenet5().to(dtype), (1, 28, 28)).verify().exact
