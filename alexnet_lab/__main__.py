@@ -62,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--weight-decay", type=float, default=5e-4)
     train.add_argument("--optimizer", choices=["sgd", "adamw"], default="sgd")
     train.add_argument("--schedule", default="one-cycle")
+    train.add_argument(
+        "--temperature", type=float, default=1.0, help="divides the logits in the loss"
+    )
     train.add_argument("--precision", default="auto")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument(
@@ -136,10 +139,11 @@ def _doctor(options: argparse.Namespace) -> int:
 def _ledger(options: argparse.Namespace) -> int:
     from alexnet_lab.accounting import ledger
 
+    net = _build(options)
     shape = options.input or INPUTS.get(options.model)
     if shape is None:
         raise ValueError("a network of your own needs --input C,H,W")
-    book = ledger(_build(options), shape)
+    book = ledger(net, shape)
     print(book)
     if options.verify:
         verification = book.verify()
@@ -150,7 +154,7 @@ def _ledger(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from alexnet_lab import checkpoints, data
-    from alexnet_lab.training import evaluate, fit
+    from alexnet_lab.training import TemperedCrossEntropy, evaluate, fit
 
     torch.manual_seed(options.seed)
     net = _build(options)
@@ -171,6 +175,7 @@ def _train(options: argparse.Namespace) -> int:
         weight_decay=options.weight_decay,
         optimizer=options.optimizer,
         schedule=options.schedule,
+        loss=TemperedCrossEntropy(options.temperature),
         precision=options.precision,
         seed=options.seed,
         checkpoint=options.out / "checkpoint.pt",

@@ -33,6 +33,7 @@ __all__ = [
     "History",
     "Predictions",
     "Score",
+    "TemperedCrossEntropy",
     "TrainingDiverged",
     "evaluate",
     "fit",
@@ -49,6 +50,28 @@ class TrainingDiverged(RuntimeError):
     def __init__(self, message: str, history: History) -> None:
         super().__init__(message)
         self.history = history
+
+
+class TemperedCrossEntropy(nn.Module):
+    """Cross-entropy of logits that are divided by a temperature first.
+
+    For outputs whose differences are large from the start, such as the squared
+    distances of the 1998 LeNet-5: undivided, their softmax is 0 or 1 and the training
+    rests on the few images that are wrong.
+    """
+
+    def __init__(self, temperature: float) -> None:
+        super().__init__()
+        if not temperature > 0:
+            raise ValueError(f"temperature={temperature}; use a number above 0")
+        self.temperature = temperature
+
+    def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """(N, classes) and (N,) to the mean loss in nats."""
+        return nn.functional.cross_entropy(logits / self.temperature, labels)
+
+    def extra_repr(self) -> str:
+        return f"{self.temperature:g}"
 
 
 def fit(

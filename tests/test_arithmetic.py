@@ -23,7 +23,6 @@ from alexnet_lab.arithmetic import (
     smallest_input,
 )
 
-
 _NOTATION = [("⌊(", "floor(F("), ("⌈(", "ceil(F("), ("⌊", "floor("), ("⌋", ")"),
              ("⌉", ")"), ("·", "*"), ("−", "-"), (",", "")]  # fmt: skip
 

@@ -52,7 +52,7 @@ def test_import_time_is_that_of_torch():
         "print(time.perf_counter() - t)"
     )
     times = [
-        float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(3)
+        float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(2)
     ]
     assert min(times) < 0.25  # import torch takes seconds
 

@@ -13,6 +13,7 @@ from alexnet_lab.data import Batches
 from alexnet_lab.training import (
     CheckpointError,
     History,
+    TemperedCrossEntropy,
     TrainingDiverged,
     evaluate,
     fit,
@@ -122,6 +123,16 @@ def test_predict_agrees_with_evaluate():
     assert result.probabilities.sum(1).allclose(torch.ones(200))
     hits = (result.predicted == result.labels).sum().item()
     assert hits == evaluate(net, data).correct
+
+
+def test_temperature_divides_the_logits():
+    logits, labels = torch.tensor([[4.0, 0.0]]), torch.tensor([1])
+    expected = torch.log(torch.exp(torch.tensor(4.0) / 8) + 1)
+    assert TemperedCrossEntropy(8)(logits, labels).item() == pytest.approx(
+        expected.item()
+    )
+    with pytest.raises(ValueError, match="above 0"):
+        TemperedCrossEntropy(0)
 
 
 def test_nothing_to_evaluate():

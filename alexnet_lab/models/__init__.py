@@ -5,6 +5,7 @@ from alexnet_lab.models.alexnet import (
     alexnet_mini,
     alexnet_one_tower,
     alexnet_torchvision,
+    initialise_alexnet,
     load_torchvision_weights,
 )
 from alexnet_lab.models.lenet import digit_bitmaps, lenet5, lenet5_1998
@@ -15,6 +16,7 @@ __all__ = [
     "alexnet_one_tower",
     "alexnet_torchvision",
     "digit_bitmaps",
+    "initialise_alexnet",
     "lenet5",
     "lenet5_1998",
     "load_torchvision_weights",
