@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from alexnet_lab import distributed
 from alexnet_lab.history import History
 
 INPUTS = {
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, RuntimeError, OSError) as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 1
+    finally:
+        distributed.leave()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -180,6 +183,8 @@ def _train(options: argparse.Namespace) -> int:
         seed=options.seed,
         checkpoint=options.out / "checkpoint.pt",
     )
+    if not distributed.leads():
+        return 0
     history.save(options.out / "history.json")
     checkpoints.save(net.state_dict(), options.out / "weights.pt")
     if history.interrupted:

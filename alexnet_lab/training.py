@@ -3,7 +3,8 @@
 The heart is still ``for images, labels in train: …``. Around it: a learning-rate
 schedule, mixed precision where the machine is fast at it, live progress, checkpoints
 from which a run resumes exactly, an interrupt that keeps what was learned, and a stop
-with advice when the loss is no longer a number.
+with advice when the loss is no longer a number. Under ``torchrun`` the same call trains
+with several processes.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.data import DistributedSampler
 
-from alexnet_lab import checkpoints
+from alexnet_lab import checkpoints, distributed
 from alexnet_lab.checkpoints import CheckpointError
 from alexnet_lab.evaluation import Predictions, Score, evaluate, predict
 from alexnet_lab.history import EpochRecord, History
@@ -131,6 +133,7 @@ def fit(
     """
     _check_options(epochs, learning_rate, train)
     where = torch.device(device) if device else best_device()
+    team, where = distributed.join(where)
     settings = {
         "epochs": epochs,
         "learning_rate": learning_rate,
@@ -143,14 +146,14 @@ def fit(
         "batch_size": getattr(train, "batch_size", None),
         "seed": seed,
     }
-    run = _Run(net.to(where), train, validation, settings, where)
+    run = _Run(net.to(where), train, validation, settings, where, team)
     run.choose_arithmetic(precision, channels_last, compile)
     run.schedule = choose_schedule(schedule)
     run.loss = (loss or nn.CrossEntropyLoss()).to(where)
     run.optimizer = _make_optimizer(net, settings, optimizer)
     run.checkpoint = Path(checkpoint) if checkpoint else None
     run.checkpoint_every = checkpoint_every
-    run.progress = Progress(visible=not quiet)
+    run.progress = Progress(visible=team.leads and not quiet)
     if run.checkpoint and run.checkpoint.exists():
         run.resume()
     with _Interrupt() as interrupt:
@@ -214,12 +217,13 @@ def _make_optimizer(
 class _Run:
     """The state of one call of :func:`fit`."""
 
-    def __init__(self, net, train, validation, settings, device) -> None:
+    def __init__(self, net, train, validation, settings, device, team) -> None:
         self.net = net
-        self.train_set = train
-        self.validation = validation
+        self.train_set = _share(train, team)
+        self.validation = _share(validation, team)
         self.settings = settings
         self.device = device
+        self.team = team
         self.history = History(settings=settings)
         self.epoch = 0
         self.batch = 0  # batches of this epoch that are done
@@ -236,7 +240,9 @@ class _Run:
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         if channels_last:
             self.net.to(memory_format=torch.channels_last)
-        self.forward = torch.compile(self.net) if compile else self.net
+        self.forward = self.team.wrap(self.net, self.device)
+        if compile:
+            self.forward = torch.compile(self.forward)
         self.scaler = torch.amp.GradScaler(
             self.device.type, enabled=self.precision.needs_scaling
         )
@@ -244,6 +250,7 @@ class _Run:
             f"{self.device.type}, {torch.get_num_threads()} threads, "
             f"{self.precision.name} ({self.precision.why})"
             f"{', channels last' if channels_last else ''}"
+            f"{f', {self.team.size} processes' if self.team.size > 1 else ''}"
         )
 
     # the loop
@@ -276,12 +283,19 @@ class _Run:
             self.seconds = time.perf_counter() - start
             if self.progress.due():
                 self.show()
-            if interrupt.wanted:
+            if self.anyone(interrupt):
                 return
             if self.time_to_save():
                 self.save()
         self.collect()  # waits for a GPU, so that its time counts
         self.seconds = time.perf_counter() - start
+
+    def anyone(self, interrupt: _Interrupt) -> bool:
+        """Whether any process of the team was interrupted: all stop together."""
+        if self.team.size > 1:
+            wish = torch.tensor([float(interrupt.wanted)], device=self.device)
+            interrupt.wanted = self.team.total(wish).item() > 0
+        return interrupt.wanted
 
     def batches(self) -> Iterable[Batch]:
         """The rest of this epoch, from the first batch that is not done.
@@ -291,7 +305,9 @@ class _Run:
         put back. (Random transforms that share that generator, with no worker
         processes, are then different; those of ``Batches`` have their own.)
         """
-        torch.manual_seed(self.settings["seed"] + 1_000_003 * self.epoch)
+        torch.manual_seed(
+            self.settings["seed"] + 1_000_003 * self.epoch + 7_919 * self.team.rank
+        )
         if hasattr(self.train_set, "set_epoch"):
             self.train_set.set_epoch(self.epoch)
         if hasattr(self.train_set, "batches_from"):
@@ -303,9 +319,9 @@ class _Run:
             rest = iter(self.train_set)
             for _ in range(self.batch):
                 next(rest)
-        if self.random is not None:
+        if self.random is not None and self.team.leads:
             checkpoints.restore_random_state(self.random, self.device)
-            self.random = None
+        self.random = None
         return rest
 
     def step(self, images: torch.Tensor, labels: torch.Tensor) -> None:
@@ -314,6 +330,8 @@ class _Run:
         with self.precision.autocast():
             logits = self.forward(images)
             loss = self.loss(logits.float(), labels)
+        if self.team.size > 1:
+            loss = self.weigh(loss, logits, len(labels))
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
@@ -323,9 +341,22 @@ class _Run:
         self.rate = rate
         hits = (logits.detach().argmax(dim=1) == labels).sum()
         self.pending.append((loss.detach(), hits, len(labels)))
-        # Reading a number waits for a GPU, so it is done rarely there.
-        if self.device.type == "cpu" or len(self.pending) >= 50:
+        # Reading a number waits for a GPU, so it is done rarely there; but a team
+        # must add up in step.
+        if self.device.type == "cpu" or self.team.size > 1 or len(self.pending) >= 50:
             self.collect()
+
+    def weigh(self, loss: torch.Tensor, logits: torch.Tensor, count: int):
+        """This share's part in the mean over the whole batch.
+
+        DistributedDataParallel averages gradients over processes; where the last batch
+        does not divide evenly, each must count by its images.
+        """
+        images = torch.tensor([float(count)], device=self.device)
+        everyone = self.team.total(images.clone()).item()
+        if not count:
+            return logits.sum() * 0.0  # takes part, adds nothing
+        return loss * (count * self.team.size / everyone)
 
     def set_learning_rate(self) -> float:
         steps = len(self.train_set)
@@ -339,11 +370,13 @@ class _Run:
         """Bring the pending batches' figures over, and see that they are finite."""
         if not self.pending:
             return
-        losses = torch.stack([loss for loss, _, _ in self.pending]).tolist()
-        hits = torch.stack([hit for _, hit, _ in self.pending]).tolist()
-        counts = [count for _, _, count in self.pending]
+        rows = [
+            torch.stack([loss.float(), hit.float(), loss.new_tensor(count).float()])
+            for loss, hit, count in self.pending
+        ]
         self.pending.clear()
-        for loss, count, hit in zip(losses, counts, hits, strict=True):
+        for loss, hit, count in self.team.total(torch.stack(rows)).tolist():
+            loss, hit, count = loss / self.team.size, round(hit), round(count)
             if not abs(loss) < float("inf"):
                 raise TrainingDiverged(self.advice(loss), self.history)
             self.history.batch_losses.append(loss)
@@ -370,7 +403,7 @@ class _Run:
         self.collect()
         score = None
         if self.validation is not None:
-            score = evaluate(self.net, self.validation, precision=self.precision)
+            score = self.validate()
         self.history.epochs.append(
             EpochRecord(
                 epoch=self.epoch + 1,
@@ -386,6 +419,14 @@ class _Run:
         self.epoch += 1
         self.batch = 0
         self._fresh_sums()
+
+    def validate(self) -> Score:
+        mine = evaluate(self.net, self.validation, precision=self.precision)
+        if self.team.size == 1:
+            return mine
+        sums = torch.tensor([mine.loss * mine.images, mine.correct, mine.images])
+        loss_sum, correct, images = self.team.total(sums.to(self.device)).tolist()
+        return Score(loss_sum / images, correct / images, round(correct), round(images))
 
     def _fresh_sums(self) -> None:
         self.loss_sum, self.correct, self.images = 0.0, 0, 0
@@ -410,7 +451,7 @@ class _Run:
         return self.checkpoint is not None and due
 
     def save(self) -> None:
-        if self.checkpoint is None:
+        if self.checkpoint is None or not self.team.leads:
             return
         self.collect()  # never save weights whose loss was not finite
         sums = {
@@ -462,6 +503,20 @@ class _Run:
                 f"{self.checkpoint} belongs to another run ({'; '.join(differing)}). "
                 "Use the same settings to go on with it, or another file name."
             )
+
+
+def _share(batches: Any, team: distributed.Team) -> Any:
+    """This process's part of every batch; a DataLoader must come divided already."""
+    if batches is None or team.size == 1:
+        return batches
+    if hasattr(batches, "share"):
+        return batches.share(team.rank, team.size)
+    if isinstance(getattr(batches, "sampler", None), DistributedSampler):
+        return batches
+    raise ValueError(
+        "several processes need their own images: give the DataLoader a "
+        "torch.utils.data.DistributedSampler, or use alexnet_lab.data"
+    )
 
 
 class _Interrupt:

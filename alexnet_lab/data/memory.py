@@ -6,6 +6,7 @@ picked, resized, augmented and normalised on the device, all images at once.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -90,6 +91,7 @@ class Batches:
         self.augment = augment
         self.seed = seed
         self.epoch = 0
+        self.rank, self.shares = 0, 1
 
     @property
     def count(self) -> int:
@@ -115,6 +117,18 @@ class Batches:
             height = width = self.image_size
         return channels, height + 2 * self.padding, width + 2 * self.padding
 
+    def share(self, rank: int, shares: int) -> Batches:
+        """The same batches, of which this one serves only every ``shares``-th image.
+
+        The batches of all ranks together are those of one process: the sizes, the
+        order and the number of batches stay the same. Augmentation differs by rank.
+        """
+        if not 0 <= rank < shares:
+            raise ValueError(f"rank={rank}; use 0 to {shares - 1}")
+        part = copy.copy(self)
+        part.rank, part.shares = rank, shares
+        return part
+
     def set_epoch(self, epoch: int) -> None:
         """Make the next pass the given one (it fixes order and augmentation)."""
         self.epoch = epoch
@@ -128,6 +142,7 @@ class Batches:
         order = self._order(epoch)
         for number in range(start, len(self)):
             chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
+            chosen = chosen[self.rank :: self.shares]
             generator = self._generator(epoch, number) if self.augment else None
             yield self.prepare(self.images[chosen], generator), self.labels[chosen]
 
@@ -157,7 +172,7 @@ class Batches:
 
     def _generator(self, epoch: int, number: int) -> torch.Generator:
         generator = torch.Generator(device=self.device)
-        return generator.manual_seed(_mix(self.seed, epoch, number + 1))
+        return generator.manual_seed(_mix(self.seed, epoch, number + 1, self.rank))
 
 
 class Splits(NamedTuple):

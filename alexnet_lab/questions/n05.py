@@ -1,0 +1,320 @@
+"""The exercises of notebook 05: faults found, understood and mended."""
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from alexnet_lab.arithmetic import output_size
+from alexnet_lab.exercises import Exercise, Wrong
+
+# 05.1, 05.2: what the pools give an image, and what the view asks for.
+FEATURES, EXPECTED = 256 * 5 * 5, 256 * 6 * 6
+IMAGES = 72
+# 05.4: number of classes.
+CLASSES = 100
+# 05.6: accuracies in per cent, of as many images.
+GIVEN, COUNTED = (91.14, 88.71, 90.00, 89.96, 91.125), 5_000
+
+
+def passes(batch: int) -> bool:
+    """Whether a batch of feature maps can be viewed as rows of 9,216."""
+    return batch * FEATURES % EXPECTED == 0
+
+
+def first_batch_that_passes() -> int:
+    """The smallest batch that goes through the view without an error."""
+    return next(batch for batch in range(1, EXPECTED + 1) if passes(batch))
+
+
+def images_in_row(row: int) -> int:
+    """How many images have numbers in one row of the view."""
+    first, last = row * EXPECTED, (row + 1) * EXPECTED - 1
+    return last // FEATURES - first // FEATURES + 1
+
+
+def rows_and_mixture() -> tuple[int, int]:
+    """Rows out for IMAGES images, and the images in the first of them."""
+    return IMAGES * FEATURES // EXPECTED, images_in_row(0)
+
+
+def loss(right: float, others: tuple[float, ...]) -> float:
+    """Cross-entropy of probabilities that are taken for logits."""
+    return math.log(math.exp(right) + sum(math.exp(p) for p in others)) - right
+
+
+def impossible(grid: float) -> list[float]:
+    """The given accuracies that are no multiple of `grid` per cent."""
+    return [a for a in GIVEN if abs(a / grid - round(a / grid)) > 1e-6]
+
+
+# ------------------------------------------------------------------ 05.5: mend a net
+class Broken(nn.Module):
+    """The net that notebook 05 shows, with its faults."""
+
+    def __init__(self, flat: bool = False) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 8, kernel_size=5)
+        self.relu = nn.ReLU()
+        self.pool = nn.MaxPool2d(kernel_size=2, stride=2)
+        self.fc = nn.Linear(8 * (12 * 12 if flat else 14 * 14), 10)
+        self.softmax = nn.Softmax(dim=1)
+        self.flat = flat
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.pool(self.relu(self.conv(x)))
+        if self.flat:
+            return self.fc(x.flatten(1))
+        return self.softmax(self.fc(x.view(-1, 8 * 14 * 14)))
+
+
+def mended(
+    *last: nn.Module, padding: int = 0, size: int = 12, relu: bool = True
+) -> nn.Sequential:
+    """The mended net, or one that keeps a fault."""
+    return nn.Sequential(
+        nn.Conv2d(1, 8, kernel_size=5, padding=padding),
+        *([nn.ReLU()] if relu else []),
+        nn.MaxPool2d(kernel_size=2, stride=2),
+        nn.Flatten(),
+        nn.Linear(8 * size * size, 10),
+        *last,
+    )
+
+
+def unflattened() -> nn.Sequential:
+    """The mended net without its nn.Flatten."""
+    layers = list(mended())
+    return nn.Sequential(*layers[:3], layers[4])
+
+
+def demands(net: nn.Module) -> dict[str, Any]:
+    """What the exercise asks of the mended net."""
+    net = net.eval().cpu()
+    images = torch.randn(49, 1, 28, 28)
+    with torch.no_grad():
+        alone, together = net(images[:1]), net(images)
+    kinds = (nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.Linear)
+    return {
+        "Sequential": isinstance(net, nn.Sequential),
+        "one image": tuple(alone.shape),
+        "49 images": tuple(together.shape),
+        "image 0 keeps its row": bool(torch.allclose(alone, together[:1], atol=1e-5)),
+        "probabilities": bool(
+            torch.allclose(together.sum(dim=1), torch.ones(len(together)), atol=1e-4)
+        ),
+        "layers": all(any(isinstance(m, k) for m in net.modules()) for k in kinds),
+    }
+
+
+EXERCISES = (
+    Exercise(
+        number="05.1",
+        form="an integer",
+        answer=first_batch_that_passes,
+        right="36 · 6,400 = 25 · 9,216: the smallest number that both divide. Every "
+        "multiple of 36 passes too.",
+        hint="batch · 6,400 must be a whole number of rows of 9,216. Split both into "
+        "prime factors: which factors of 9,216 must the batch bring along?",
+        wrong=(
+            Wrong(
+                lambda: 1,
+                "One image has 6,400 numbers, and a row wants 9,216. That is the error "
+                "we saw.",
+            ),
+            Wrong(
+                lambda: FEATURES // math.gcd(FEATURES, EXPECTED),
+                "That is how many *rows* come out. How many images went in?",
+            ),
+            Wrong(
+                lambda: EXPECTED,
+                "That many images do pass, but so do far fewer: 6,400 and 9,216 have "
+                "factors in common.",
+            ),
+            Wrong(
+                lambda: FEATURES,
+                "You took the features of one image for the number of images.",
+            ),
+            Wrong(
+                lambda: math.ceil(EXPECTED / FEATURES),
+                "Two images have enough numbers for one row, but 3,584 are left over, "
+                "and view drops nothing.",
+            ),
+            Wrong(
+                lambda: math.gcd(FEATURES, EXPECTED),
+                "That is the greatest number that divides both. It tells you which "
+                "factors the batch need *not* bring.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="05.2",
+        form="a pair of integers (rows, images in the first row)",
+        answer=rows_and_mixture,
+        right="72 · 6,400 / 9,216 = 50 rows, and the first takes all of image 0 and "
+        "2,816 numbers of image 1.",
+        hint="Count numbers: how many are there in all, and how many does a row take? "
+        "Then lay the images end to end and cut off the first row.",
+        wrong=(
+            Wrong(
+                lambda: (IMAGES, 1),
+                "That is how it should be: one image, one row. view does not know "
+                "about images.",
+            ),
+            Wrong(
+                lambda: (25, 2),
+                "That is the count for the smallest batch that passes. Here are more "
+                "images.",
+            ),
+            Wrong(
+                lambda: (IMAGES * FEATURES // EXPECTED, 1),
+                "The rows are right. But a row is longer than the numbers of one "
+                "image: where does it take the rest from?",
+            ),
+            Wrong(
+                lambda: (IMAGES * FEATURES // EXPECTED, 3),
+                "The rows are right. Some later rows hold pieces of three images; does "
+                "the first one?",
+            ),
+            Wrong(
+                lambda: (round(IMAGES * EXPECTED / FEATURES), 2),
+                "You divided the wrong way round: rows are *longer* than images, so "
+                "there are fewer of them.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="05.3",
+        form="an integer",
+        answer=lambda: output_size(27, kernel_size=5),
+        right="A window of 5 fits 27 − 5 + 1 times: two pixels are lost on each side.",
+        hint="How many positions does a window of 5 have on 27 pixels, unpadded?",
+        wrong=(
+            Wrong(
+                lambda: output_size(27, kernel_size=5, padding=2),
+                "That is the size *with* padding, as the answer prints it.",
+            ),
+            Wrong(
+                lambda: output_size(27, kernel_size=5, padding=1),
+                "You padded by 1. The text names no padding at all.",
+            ),
+            Wrong(
+                lambda: 27 - 5,
+                "You forgot the + 1: the window in its first position counts too.",
+            ),
+            Wrong(
+                lambda: output_size(output_size(27, kernel_size=5), 3, stride=2),
+                "That is the size after the pool. The question is the convolution.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="05.4",
+        form="a number, in nats",
+        tolerance=2e-4,
+        answer=lambda: loss(0, (1,) + (0,) * (CLASSES - 2)),
+        right="Sure and wrong: ln(e + 99), one nat above the best that it can reach.",
+        hint="Which output of a softmax is worst? Write its 100 numbers down, and put "
+        "them into the cross-entropy as if they were logits.",
+        wrong=(
+            Wrong(
+                lambda: math.log(CLASSES),
+                "That is the loss when all classes get the same probability. It can "
+                "be worse: sure, and wrong.",
+            ),
+            Wrong(
+                lambda: loss(1, (0,) * (CLASSES - 1)),
+                "That is the *smallest* loss: sure, and right.",
+            ),
+            Wrong(
+                lambda: math.inf,
+                "With logits, yes. But what the loss gets here lies between 0 and 1.",
+            ),
+            Wrong(
+                lambda: math.log(math.e + CLASSES),
+                "One number too many: there are 100 outputs, and one of them is the 1.",
+            ),
+            Wrong(
+                lambda: 1.0,
+                "That is the distance from the smallest to the largest, whatever K is.",
+            ),
+            Wrong(
+                lambda: math.log(math.e + CLASSES - 1) / math.log(10),
+                "Right output, wrong logarithm: PyTorch's is the natural one.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="05.5",
+        form="an nn.Sequential",
+        probe=demands,
+        answer=mended,
+        right="One row for each image, logits at the end, and the order of the layers "
+        "is the order of the work.",
+        hint="Try it on one image of 1×28×28 and on 49. It should be an nn.Sequential "
+        "of the same layers, give ten numbers for each image, the same ones alone and "
+        "in a batch, and no probabilities.",
+        wrong=(
+            Wrong(
+                lambda: mended(nn.Softmax(dim=1)),
+                "The shapes are right, but each row adds up to 1: these are "
+                "probabilities, and cross_entropy wants logits.",
+            ),
+            Wrong(
+                lambda: mended(relu=False),
+                "The shapes are right, but a layer of the broken net is missing.",
+            ),
+            Wrong(
+                lambda: mended(size=14),
+                "nn.Flatten is honest: the sizes do not fit. Which one does the pool "
+                "really give? Or let the convolution give what fc wants.",
+            ),
+            Wrong(
+                unflattened,
+                "Without a flatten, the linear layer reads the rows of the maps.",
+            ),
+            Wrong(
+                Broken,
+                "It still views: 49 images go in, and fewer rows come out.",
+            ),
+            Wrong(
+                lambda: Broken(flat=True),
+                "It works. But it is an nn.Module with a forward of its own; write it "
+                "as nn.Sequential.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="05.6",
+        form="a list of numbers",
+        probe=sorted,
+        answer=lambda: impossible(100 / COUNTED),
+        right="One image of 5,000 is 0.02 %: 88.71 % would be 4,435.5 images, and "
+        "91.125 % would be 4,556.25.",
+        hint="Turn each per cent into a number of images. Which ones are not whole?",
+        wrong=(
+            Wrong(
+                lambda: impossible(0.01),
+                "One of them is missing. You allowed multiples of 0.01 %, as with "
+                "10,000 images; how much is one image of 5,000?",
+            ),
+            Wrong(
+                lambda: impossible(1),
+                "You allowed whole per cents only. How much is one image?",
+            ),
+            Wrong(
+                lambda: [a for a in GIVEN if a not in impossible(100 / COUNTED)],
+                "Those are the possible ones.",
+            ),
+            Wrong(
+                lambda: [],
+                "Some of them are impossible: an image is right or wrong, never half.",
+            ),
+            Wrong(
+                lambda: list(GIVEN),
+                "Not all of them: 90 % of 5,000 is a whole number of images.",
+            ),
+        ),
+    ),
+)
