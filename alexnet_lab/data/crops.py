@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from alexnet_lab.data.augment import crop_room
+from alexnet_lab.data.shapes import crop_room
 from alexnet_lab.evaluation import Predictions, Score, evaluation_mode
 from alexnet_lab.precision import Precision, choose_precision
 
@@ -122,9 +122,6 @@ def evaluate_crops(
 
 
 def _views(images: torch.Tensor, size: int, views: int) -> list[torch.Tensor]:
-    if views >= 5:
-        cut = five_crop(images, size)
-    else:
-        cut = centre_crop(images, size)[None]
+    cut = five_crop(images, size) if views >= 5 else centre_crop(images, size)[None]
     mirrored = [view.flip(-1) for view in cut] if views in (2, 10) else []
     return [*cut, *mirrored]

@@ -15,9 +15,9 @@ PHOTOS = (
     "coffee",
     "flower",
     "galaxies",
-    "palace",
     "retina",
     "rocket",
+    "tower",
 )
 
 

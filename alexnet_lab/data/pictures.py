@@ -51,8 +51,7 @@ def open_picture(path: str | Path, shorter_side: int | None = None) -> Image:
     except PictureError:
         raise
     except Exception as error:  # decoders of damaged files raise nearly anything
-        reason = str(error).replace(f" {str(path)!r}", "").strip() or "unreadable"
-        raise PictureError(f"{type(error).__name__}: {reason}") from error
+        raise PictureError(_reason(error, path)) from error
 
 
 def read_picture(path: str | Path) -> torch.Tensor:
@@ -64,6 +63,13 @@ def read_picture(path: str | Path) -> torch.Tensor:
     from torchvision.transforms.v2 import functional
 
     return functional.pil_to_tensor(open_picture(path))
+
+
+def _reason(error: Exception, path: str | Path) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = str(error).replace(f" {str(path)!r}", "").strip()
+    return text or type(error).__name__
 
 
 def _check_shape(width: int, height: int) -> None:
@@ -80,7 +86,7 @@ def _as_rgb(image: Image) -> Image:
         raise PictureError("32-bit floating-point pixels, whose range is not known")
     if image.mode.startswith("I"):
         image = _eight_bits(image)
-    if image.has_transparency_data:
+    if image.mode.upper() in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)

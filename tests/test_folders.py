@@ -1,0 +1,468 @@
+"""Folders of photographs: layouts, odd and broken files, workers, exact passes."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from alexnet_lab.data import DataFileError, image_folder, imagenette
+from alexnet_lab.data.augment import RandomFlip
+from alexnet_lab.data.listing import hold_out
+from alexnet_lab.data.pictures import PictureError, open_picture, read_picture
+from alexnet_lab.training import evaluate, fit
+
+RED, GREEN, BLUE = (200, 30, 20), (20, 180, 40), (10, 40, 220)
+SIZES = {"image_size": 32, "batch_size": 4}
+PLAIN = {**SIZES, "normalise": ((0, 0, 0), (1, 1, 1)), "device": "cpu"}
+
+
+def picture(path: Path, colour=RED, size=(48, 40), **options) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(len(str(path))).integers(0, 30, (*size[::-1], 3))
+    values = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
+    Image.fromarray(values).save(path, **options)
+    return path
+
+
+def class_of(path: Path, name: str, count: int, colour=RED) -> None:
+    for number in range(count):
+        picture(path / name / f"{number:02}.jpg", colour, (48 + number, 40))
+
+
+@pytest.fixture
+def flat(tmp_path: Path) -> Path:
+    """Two classes of ten pictures."""
+    class_of(tmp_path, "blue", 10, BLUE)
+    class_of(tmp_path, "red", 10, RED)
+    return tmp_path
+
+
+@pytest.fixture
+def split(tmp_path: Path) -> Path:
+    """train (10 a class), val (3), test (2)."""
+    for part, count in (("train", 10), ("val", 3), ("test", 2)):
+        class_of(tmp_path / part, "blue", count, BLUE)
+        class_of(tmp_path / part, "red", count, RED)
+    return tmp_path
+
+
+def truncate(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def names(batches) -> set[str]:
+    return {name.decode() for name in batches.pictures.files.tolist()}
+
+
+# ---------------------------------------------------------------------------- layout
+def test_folders_for_all_three(split):
+    train, validation, test = image_folder(split, **PLAIN)
+    assert (train.count, validation.count, test.count) == (20, 6, 4)
+    assert (len(train), len(validation), len(test)) == (5, 2, 1)
+    assert train.classes == validation.classes == test.classes == ("blue", "red")
+    images, labels = next(iter(validation))
+    assert images.shape == (4, 3, 32, 32) and images.dtype == torch.float32
+    assert labels.tolist() == [0, 0, 0, 1] and labels.dtype == torch.int64
+    redder = images[:, 0].mean(dim=(1, 2)) > images[:, 2].mean(dim=(1, 2))
+    assert redder.tolist() == [False, False, False, True]
+
+
+@pytest.mark.parametrize("name", ["val", "validation", "valid"])
+def test_without_a_test_folder_val_is_the_test_set(split, name):
+    for file in (split / "test").rglob("*.jpg"):
+        file.unlink()
+    for folder in sorted((split / "test").rglob("*"), reverse=True):
+        folder.rmdir()
+    (split / "test").rmdir()
+    (split / "val").rename(split / name)
+    train, validation, test = image_folder(split, **PLAIN)
+    assert (train.count, validation.count, test.count) == (18, 2, 6)
+    assert not names(train) & names(validation)
+    assert validation.labels.tolist() == [0, 1]
+
+
+def test_one_folder_is_split_by_class_and_by_seed(flat):
+    first = image_folder(flat, **PLAIN)
+    assert [part.count for part in first] == [16, 2, 2]
+    assert all(
+        part.labels.bincount().tolist() == [n, n]
+        for part, n in zip(first, (8, 1, 1), strict=True)
+    )
+    sets = [names(part) for part in first]
+    assert len(sets[0] | sets[1] | sets[2]) == 20
+    assert [names(part) for part in image_folder(flat, **PLAIN)] == sets
+    others = [image_folder(flat, **PLAIN, seed=seed).test for seed in range(1, 6)]
+    assert any(names(other) != sets[2] for other in others)
+
+
+def test_pictures_in_folders_within_a_class_and_capital_letters(flat):
+    picture(flat / "red" / "deep" / "er" / "A.JPEG")
+    train, validation, test = image_folder(flat, **PLAIN)
+    assert train.count + validation.count + test.count == 21
+    assert "red/deep/er/A.JPEG" in names(train) | names(validation) | names(test)
+
+
+def test_hidden_and_stray_files(flat):
+    (flat / ".git").mkdir()
+    (flat / "red" / "._00.jpg").write_bytes(b"a Mac's own notes")
+    (flat / "red" / "notes.txt").write_text("not a picture")
+    (flat / "blue" / "empty.jpg").touch()
+    (flat / "list.csv").write_text("beside the classes")
+    train, validation, test = image_folder(flat, **PLAIN)
+    assert train.count + validation.count + test.count == 20
+    assert train.ignored == {
+        "blue/empty.jpg": "the file is empty",
+        "red/notes.txt": "not a picture's extension",
+    }
+
+
+@pytest.mark.parametrize("fraction, held", [(0.1, 1), (0.3, 3), (0.01, 1), (1.0, 9)])
+def test_some_of_every_class_is_held_out(fraction, held):
+    labels = torch.tensor([0] * 10 + [2] * 10)
+    out, rest = hold_out(labels, fraction, seed=0)
+    assert labels[out].bincount().tolist() == [held, 0, held]
+    assert sorted(torch.cat([out, rest]).tolist()) == list(range(20))
+
+
+def test_fewer_training_pictures(split):
+    train = image_folder(split, **PLAIN, train_images=7).train
+    assert train.count == 7 and len(train) == 2
+
+
+# ---------------------------------------------------------------------- clear errors
+def remove(folder: Path) -> None:
+    for file in folder.rglob("*.*"):
+        file.unlink()
+
+
+def rename(source: Path, name: str) -> None:
+    source.rename(source.parent / name)
+
+
+@pytest.mark.parametrize(
+    "damage, says",
+    [
+        (lambda p: remove(p / "train" / "red"), r"red holds no pictures\. Put"),
+        (lambda p: remove(p / "val" / "red"), r"val.red holds no pictures"),
+        (
+            lambda p: (
+                remove(p / "train" / "red"),
+                (p / "train" / "red" / "a.doc").touch(),
+            ),
+            r"holds no pictures \(only a\.doc \(not a picture's extension\)\)",
+        ),
+        (lambda p: rename(p / "val" / "red", "rot"), "training set does not have: rot"),
+        (lambda p: rename(p / "train", "tain"), "a folder val but no folder train"),
+        (
+            lambda p: (rename(p / "val", "v"), rename(p / "test", "t")),
+            "neither val nor test",
+        ),
+    ],
+)
+def test_damaged_layouts_are_named(split, damage, says):
+    damage(split)
+    with pytest.raises(DataFileError, match=says):
+        image_folder(split, **PLAIN)
+
+
+def test_a_wrong_path_shows_what_is_there(split):
+    with pytest.raises(DataFileError, match="no folder .*trian.*test, train, val"):
+        image_folder(split / "trian" / "deeper", **PLAIN)
+    with pytest.raises(DataFileError, match="is a file"):
+        image_folder(split / "train" / "red" / "00.jpg", **PLAIN)
+
+
+def test_pictures_without_class_folders(tmp_path):
+    picture(tmp_path / "1.jpg")
+    with pytest.raises(DataFileError, match="1 pictures but no folders"):
+        image_folder(tmp_path, **PLAIN)
+
+
+def test_one_folder_too_high(tmp_path):
+    class_of(tmp_path / "pets", "cat", 3)
+    with pytest.raises(DataFileError, match="single folder, pets, .* mean .*pets"):
+        image_folder(tmp_path, **PLAIN)
+
+
+def test_a_class_too_small_to_split(flat):
+    class_of(flat, "green", 2, GREEN)
+    with pytest.raises(DataFileError, match="class green .* too few pictures .*: 2"):
+        image_folder(flat, **PLAIN)
+
+
+@pytest.mark.parametrize(
+    "options, says",
+    [
+        ({"image_size": 0}, "image_size=0"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"resize": 20}, "resize=20 leaves too little for crops of 32"),
+        ({"num_workers": -1}, "num_workers=-1"),
+        ({"train_images": 0}, "1 to 16 training pictures"),
+        ({"train_images": 99}, "1 to 16 training pictures"),
+    ],
+)
+def test_impossible_options_are_explained(flat, options, says):
+    with pytest.raises(ValueError, match=says):
+        image_folder(flat, **{**PLAIN, **options})
+
+
+# -------------------------------------------------------------- all kinds of pictures
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1", "YCbCr"])
+def test_every_mode_becomes_rgb(tmp_path, mode):
+    suffix = {"CMYK": "jpg", "YCbCr": "jpg"}.get(mode, "png")
+    source = Image.new("RGB", (30, 20), (255, 255, 255))
+    source.convert(mode).save(tmp_path / f"a.{suffix}")
+    result = read_picture(tmp_path / f"a.{suffix}")
+    assert result.shape == (3, 20, 30) and result.dtype == torch.uint8
+    assert result.min() >= 254
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32])
+def test_sixteen_bits_keep_their_greys(tmp_path, dtype):
+    values = (np.linspace(0, 65_535, 256 * 16).reshape(16, 256)).astype(dtype)
+    suffix = "png" if dtype == np.uint16 else "tif"
+    Image.fromarray(values).save(tmp_path / f"deep.{suffix}")
+    grey = read_picture(tmp_path / f"deep.{suffix}")
+    assert grey[0, 0, 0] == 0 and grey[0, -1, -1] == 255
+    assert len(grey.unique()) == 256
+
+
+def test_transparent_parts_are_white(tmp_path):
+    image = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
+    image.paste((255, 0, 0, 255), (0, 0, 10, 20))
+    image.save(tmp_path / "icon.png")
+    result = read_picture(tmp_path / "icon.png")
+    assert result[:, 5, 5].tolist() == [255, 0, 0]
+    assert result[:, 5, 15].tolist() == [255, 255, 255]
+
+
+def test_a_palette_with_a_transparent_colour(tmp_path):
+    image = Image.new("P", (8, 8), 0)
+    image.putpalette([0, 0, 0, 255, 0, 0])
+    image.save(tmp_path / "p.gif", transparency=0)
+    assert read_picture(tmp_path / "p.gif").unique().tolist() == [255]
+
+
+def test_a_camera_s_orientation_is_heeded(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6  # turn by 90 degrees to the right
+    picture(tmp_path / "tall.jpg", size=(60, 30), exif=exif)
+    assert read_picture(tmp_path / "tall.jpg").shape == (3, 60, 30)
+
+
+def test_large_jpegs_are_decoded_small_and_look_the_same(tmp_path):
+    column = np.linspace(0, 255, 1_600).astype(np.uint8)
+    values = np.repeat(np.tile(column, (1_200, 1))[..., None], 3, axis=2)
+    Image.fromarray(values).save(tmp_path / "large.jpg", quality=95)
+    whole, small = (open_picture(tmp_path / "large.jpg", s) for s in (None, 64))
+    assert whole.size == (1_600, 1_200) and small.size == (200, 150)
+    resized = np.asarray(whole.resize((200, 150), Image.Resampling.BOX), dtype=int)
+    assert np.abs(resized - np.asarray(small, dtype=int)).max() <= 4
+
+
+def broken_files(folder: Path) -> dict[str, str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    truncate(picture(folder / "half.jpg"))
+    truncate(picture(folder / "half.png"))
+    (folder / "page.jpg").write_text("<html>404</html>")
+    (folder / "head.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    picture(folder / "thin.png", size=(4_000, 2))
+    Image.fromarray(np.ones((8, 8), dtype=np.float32)).save(folder / "float.tif")
+    return {
+        "half.jpg": "(?i)truncated",
+        "half.png": "(?i)truncated",
+        "page.jpg": "cannot identify image file",
+        "head.png": ".",
+        "thin.png": "more than 40 times as long as wide",
+        "float.tif": "floating-point",
+        "gone.jpg": "No such file",
+    }
+
+
+def test_what_is_no_picture_says_why(tmp_path):
+    for name, why in broken_files(tmp_path).items():
+        with pytest.raises(PictureError, match=why) as error:
+            read_picture(tmp_path / name)
+        assert str(tmp_path) not in str(error.value)
+
+
+# ---------------------------------------------------------- broken files in a pass
+def test_broken_training_pictures_are_replaced_counted_and_named(split):
+    broken = broken_files(split / "train" / "red")
+    del broken["gone.jpg"]
+    train = image_folder(split, **PLAIN).train
+    assert train.count == 26
+    with pytest.warns(UserWarning, match="6 of 26 pictures .* replaced") as caught:
+        batches = list(train)
+    assert len(caught) == 1 and len(batches) == len(train) == 7
+    images = torch.cat([images for images, _ in batches])
+    labels = torch.cat([labels for _, labels in batches])
+    assert len(images) == 26 and labels.bincount().tolist() == [10, 16]
+    redder = images[:, 0].mean(dim=(1, 2)) > images[:, 2].mean(dim=(1, 2))
+    assert torch.equal(redder, labels == 1)  # replaced by the same class
+    assert set(train.skipped) == {f"red/{name}" for name in broken}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # each file is named once
+        assert len(list(train)) == 7
+
+
+def test_broken_test_pictures_are_left_out(split):
+    truncate(split / "test" / "red" / "00.jpg")
+    test = image_folder(split, **PLAIN).test
+    with pytest.warns(UserWarning, match="1 of 4 pictures .* left out: red/00.jpg"):
+        labels = torch.cat([labels for _, labels in test])
+    assert labels.tolist() == [0, 0, 1]
+
+
+def test_an_evaluation_batch_without_a_readable_picture(split):
+    for file in (split / "test" / "red").iterdir():
+        truncate(file)
+    test = image_folder(split, **{**PLAIN, "batch_size": 2}).test
+    with pytest.warns(UserWarning, match="2 of 4"):
+        assert [labels.tolist() for _, labels in test] == [[0, 0]]
+
+
+def test_a_folder_that_vanishes_stops_the_training(split):
+    train = image_folder(split, **PLAIN).train
+    remove(split / "train")
+    with pytest.raises(DataFileError, match=r"no picture of this class .* still there"):
+        list(train)
+
+
+# ---------------------------------------------------------------- order and workers
+def test_every_pass_has_its_own_order_and_views(split):
+    train = image_folder(split, **PLAIN).train
+    first, second = list(train), list(train)
+    assert not torch.equal(first[0][0], second[0][0])
+    train.set_epoch(0)
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(first, train, strict=True))
+    other = image_folder(split, **PLAIN, seed=1).train
+    assert not torch.equal(first[0][0], next(iter(other))[0])
+
+
+def test_a_pass_is_taken_up_where_it_stopped(split):
+    train = image_folder(split, **PLAIN, augment=RandomFlip()).train
+    whole = list(train)
+    train.set_epoch(0)
+    rest = list(train.batches_from(3))
+    assert len(rest) == 2
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(whole[3:], rest, strict=True))
+
+
+def test_the_global_generator_is_left_alone(split):
+    train = image_folder(split, **PLAIN).train
+    torch.manual_seed(4)
+    list(train)
+    drawn = torch.rand(1)
+    torch.manual_seed(4)
+    assert torch.equal(drawn, torch.rand(1))
+
+
+def test_training_pictures_are_cropped_and_flipped_others_are_not(split):
+    train, validation, _ = image_folder(split, **PLAIN)
+    train.pictures.files[:] = train.pictures.files[0]
+    views = torch.cat([images for images, _ in train])
+    assert len({tuple(view.flatten().tolist()) for view in views}) > 10
+    first, second = (torch.cat([i for i, _ in validation]) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def test_the_paper_s_crops_come_from_the_central_square(tmp_path):
+    """The sides of a wide picture never appear, as in the paper's section 4.1."""
+    for name in ("a", "b"):
+        for number in range(10):
+            wide = np.zeros((100, 300, 3), dtype=np.uint8)
+            wide[:, 100:200] = 255
+            (tmp_path / name).mkdir(exist_ok=True)
+            Image.fromarray(wide).save(tmp_path / name / f"{number}.png")
+    train = image_folder(tmp_path, image_size=96, resize=100, batch_size=16).train
+    images, _ = next(iter(train))
+    white = images.amax()
+    assert (images[..., 8:-8] == images[:, :, :1, 48:49]).all() and white > 0
+
+
+def same_batches(first, second) -> bool:
+    return all(
+        torch.equal(a, b) and torch.equal(s, t)
+        for (a, s), (b, t) in zip(first, second, strict=True)
+    )
+
+
+def test_workers_change_nothing(split):
+    broken_files(split / "train" / "red")
+    alone = image_folder(split, **PLAIN, augment=RandomFlip()).train
+    helped = image_folder(split, **PLAIN, augment=RandomFlip(), num_workers=2).train
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(2):  # the second pass uses the same workers again
+            assert same_batches(list(alone), list(helped))
+        next(iter(helped))  # a pass that is given up
+        helped.set_epoch(0)
+        alone.set_epoch(0)
+        assert same_batches(list(alone), list(helped))
+    assert alone.skipped == helped.skipped
+    interrupted = iter(helped)
+    next(interrupted)
+    next(iter(helped))
+    with pytest.raises(RuntimeError, match="one at a time"):
+        next(interrupted)
+    helped.close()
+
+
+def test_workers_start_as_on_macos_and_windows(split, monkeypatch):
+    import torch.multiprocessing as processes
+
+    before = processes.get_start_method()
+    processes.set_start_method("spawn", force=True)
+    try:
+        helped = image_folder(split, **PLAIN, num_workers=1).validation
+        batches = list(helped)
+        helped.close()
+    finally:
+        processes.set_start_method(before, force=True)
+    assert same_batches(batches, list(image_folder(split, **PLAIN).validation))
+
+
+# ----------------------------------------------------------------- with the trainer
+def small_net() -> nn.Module:
+    return nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, 2))
+
+
+def test_fit_trains_and_resumes_on_a_folder(split, tmp_path):
+    truncate(split / "train" / "red" / "03.jpg")
+    train, validation, test = image_folder(split, **SIZES)
+    torch.manual_seed(0)
+    net = small_net()
+    with pytest.warns(UserWarning, match="1 of 20 pictures"):
+        history = fit(net, train, validation, epochs=5, learning_rate=0.1, quiet=True)
+    assert history.last.images == 20 and not history.interrupted
+    assert evaluate(net, test).accuracy == 1
+
+
+# ----------------------------------------------------------------------- imagenette
+def test_imagenette_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALEXNET_LAB_DATA", str(tmp_path))
+    with pytest.raises(DataFileError, match=r"imagenette\(download=True\)"):
+        imagenette()
+    with pytest.raises(DataFileError, match="no folder"):
+        imagenette(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match="leave path out"):
+        imagenette(tmp_path, download=True)
+
+
+@pytest.mark.parametrize("folder", ["imagenette2-160", "imagenette2-320"])
+def test_imagenette_is_found_and_its_classes_have_names(tmp_path, monkeypatch, folder):
+    for part, count in (("train", 3), ("val", 1)):
+        class_of(tmp_path / folder / part, "n01440764", count)
+        class_of(tmp_path / folder / part, "n03888257", count)
+    monkeypatch.setenv("ALEXNET_LAB_DATA", str(tmp_path))
+    train, validation, test = imagenette(image_size=32, batch_size=4)
+    assert train.classes == test.classes == ("tench", "parachute")
+    assert (train.count, validation.count, test.count) == (4, 2, 2)
