@@ -6,6 +6,8 @@
 # Another Python: make lab PYTHON=python3.12. Other pip options: PIP_ARGS="…".
 
 PYTHON ?= python3
+# Threads that spin while they wait make a busy machine many times slower.
+export OMP_WAIT_POLICY ?= PASSIVE
 PIP_ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready

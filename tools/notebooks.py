@@ -96,6 +96,8 @@ def kernel_environment() -> Iterator[None]:
             "IPYTHONDIR": os.path.join(folder, "ipython"),
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
             "MPLBACKEND": None,
+            # Threads that spin while they wait steal the cores from whoever works.
+            "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
             "ALEXNET_LAB_STRICT": None,
         }
         before = {name: os.environ.get(name) for name in wanted}
