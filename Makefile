@@ -9,6 +9,8 @@ PYTHON ?= python3
 # Threads that spin while they wait make a busy machine many times slower.
 export OMP_WAIT_POLICY ?= PASSIVE
 PIP_ARGS ?=
+# JupyterLab refuses to run as root, as one is in a container, unless told.
+LAB_ARGS ?= $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -22,7 +24,7 @@ $(READY): requirements.txt pyproject.toml
 	@touch $@
 
 lab: $(READY)
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab $(LAB_ARGS) notebooks
 
 test: $(READY)
 	$(BIN)/python -m pytest tests
