@@ -565,3 +565,22 @@ def test_command_line_packs_and_reports(
     with pytest.raises(SystemExit):
         notebooks.main(["run", "no_such_notebook"])
     assert "no notebook 'no_such_notebook'" in capsys.readouterr().err
+
+
+def test_minutes_of_sections():
+    import notebook_minutes
+
+    exercise = nbformat.v4.new_code_cell("x = ...", metadata={"tags": ["exercise"]})
+    made = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell("# Title\n" + "word " * 99),
+            nbformat.v4.new_markdown_cell("## Work"),
+            nbformat.v4.new_code_cell("a = 1\n\n" + "b = 2\n" * 5),
+            exercise,
+        ]
+    )
+    title, work = notebook_minutes.sections(made)
+    assert (title.title, title.exercises) == ("Title", 0)
+    assert title.minutes == pytest.approx(1.0)
+    assert work.minutes == pytest.approx(1.0, abs=0.02) and work.exercises == 4
+    assert "together" in notebook_minutes.table(made)

@@ -4,6 +4,7 @@
     python tools/notebooks.py check [04 …]     the form, the solutions, the outputs
     python tools/notebooks.py unpack [04 …]    write build/NAME.txt for editing
     python tools/notebooks.py pack FILE …      write notebooks/NAME.ipynb from it
+    python tools/notebooks.py minutes [04 …]   minutes for each section, for lecturers
 
 Without names, all notebooks. The text form is described in notebook_text.py.
 """
@@ -20,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
+import notebook_minutes
 import notebook_text
 import solutions
 from ipykernel.kernelspec import write_kernel_spec
@@ -216,11 +218,17 @@ def pack(source: Path, folder: Path = FOLDER) -> Path:
     return target
 
 
+def minutes(path: Path) -> None:
+    """Print the minutes that each section takes."""
+    print(notebook_minutes.table(read(path)))
+
+
 ACTIONS: dict[str, Callable[[Path], object]] = {
     "run": run,
     "check": check,
     "unpack": unpack,
     "pack": pack,
+    "minutes": minutes,
 }
 
 
