@@ -51,6 +51,7 @@ def evaluate(
     net: nn.Module,
     batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
     *,
+    loss: nn.Module | None = None,
     precision: str | Precision = "float32",
 ) -> Score:
     """Mean loss and accuracy over all images of ``batches``.
@@ -58,14 +59,16 @@ def evaluate(
     Args:
         net: (N, C, H, W) to logits (N, classes). It is left in the mode it was in.
         batches: pairs of images and labels (N,), of any batch sizes.
+        loss: from logits and labels to the batch's mean; by default cross-entropy.
         precision: as in :func:`alexnet_lab.training.fit`; float32 unless told.
 
     Raises:
         ValueError: there are no images.
     """
+    loss = loss or nn.CrossEntropyLoss()
     loss_sum, correct, images = 0.0, 0, 0
     for logits, labels in _forward(net, batches, precision):
-        loss_sum += nn.functional.cross_entropy(logits, labels, reduction="sum").item()
+        loss_sum += loss(logits, labels).item() * len(labels)
         correct += (logits.argmax(dim=1) == labels).sum().item()
         images += len(labels)
     if not images:

@@ -57,8 +57,8 @@ class TrainingDiverged(RuntimeError):
 class TemperedCrossEntropy(nn.Module):
     """Cross-entropy of logits that are divided by a temperature first.
 
-    For outputs whose differences are large from the start, such as the squared
-    distances of the 1998 LeNet-5: undivided, their softmax is 0 or 1 and the training
+    For outputs whose differences grow large, such as the squared distances of the 1998
+    LeNet-5 once it draws: undivided, their softmax is nearly 0 or 1, and the training
     rests on the few images that are wrong.
     """
 
@@ -421,7 +421,9 @@ class _Run:
         self._fresh_sums()
 
     def validate(self) -> Score:
-        mine = evaluate(self.net, self.validation, precision=self.precision)
+        mine = evaluate(
+            self.net, self.validation, loss=self.loss, precision=self.precision
+        )
         if self.team.size == 1:
             return mine
         sums = torch.tensor([mine.loss * mine.images, mine.correct, mine.images])

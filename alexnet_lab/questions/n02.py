@@ -136,20 +136,26 @@ EXERCISES = (
     Exercise(
         number="02.2",
         form="a number",
-        tolerance=0.005,
+        tolerance=5e-4,
         answer=lambda: math.log(10),
-        right="Ten equal probabilities give −ln(1/10) = ln 10 nats. A first loss far "
+        right="Ten equal probabilities give −ln(1/10) = ln 10. A first loss far "
         "from it is a bug.",
         hint="What probability does a network that knows nothing give the right class? "
         "The loss is minus its natural logarithm.",
         wrong=(
             Wrong(
                 lambda: math.log10(10),
-                "That is the logarithm to base 10. PyTorch's loss is in nats.",
+                "That is the logarithm to base 10. PyTorch's loss uses the natural "
+                "logarithm.",
             ),
             Wrong(
                 lambda: math.log2(10),
-                "That is in bits. PyTorch's loss is in nats.",
+                "That is in bits. PyTorch's loss uses the natural logarithm.",
+            ),
+            Wrong(
+                lambda: 2.31,
+                "That is what this fresh network happened to have. Its probabilities "
+                "are not quite equal.",
             ),
             Wrong(lambda: 0.1, "That is the probability, not the loss."),
             Wrong(lambda: 0.9, "That is the error rate, not the loss."),

@@ -11,9 +11,9 @@ from alexnet_lab.exercises import Exercise, Wrong
 
 # 05.1, 05.2: what the pools give an image, and what the view asks for.
 FEATURES, EXPECTED = 256 * 5 * 5, 256 * 6 * 6
-IMAGES = 72
-# 05.4: number of classes.
-CLASSES = 100
+IMAGES, ROW = 72, 30
+# 05.4: number of classes, and the probability of the right one.
+CLASSES, RIGHT = 10, 0.9
 # 05.6: accuracies in per cent, of as many images.
 GIVEN, COUNTED = (91.14, 88.71, 90.00, 89.96, 91.125), 5_000
 
@@ -28,15 +28,9 @@ def first_batch_that_passes() -> int:
     return next(batch for batch in range(1, EXPECTED + 1) if passes(batch))
 
 
-def images_in_row(row: int) -> int:
-    """How many images have numbers in one row of the view."""
-    first, last = row * EXPECTED, (row + 1) * EXPECTED - 1
-    return last // FEATURES - first // FEATURES + 1
-
-
-def rows_and_mixture() -> tuple[int, int]:
-    """Rows out for IMAGES images, and the images in the first of them."""
-    return IMAGES * FEATURES // EXPECTED, images_in_row(0)
+def rows_and_owner() -> tuple[int, int]:
+    """Rows out for IMAGES images, and the image whose number begins row ROW."""
+    return IMAGES * FEATURES // EXPECTED, ROW * EXPECTED // FEATURES
 
 
 def loss(right: float, others: tuple[float, ...]) -> float:
@@ -150,35 +144,38 @@ EXERCISES = (
     ),
     Exercise(
         number="05.2",
-        form="a pair of integers (rows, images in the first row)",
-        answer=rows_and_mixture,
-        right="72 · 6,400 / 9,216 = 50 rows, and the first takes all of image 0 and "
-        "2,816 numbers of image 1.",
+        form="a pair of integers (rows, image)",
+        answer=rows_and_owner,
+        right="72 · 6,400 / 9,216 rows; and row 30 begins 276,480 numbers in, which is "
+        "inside an image whose own number is much higher.",
         hint="Count numbers: how many are there in all, and how many does a row take? "
-        "Then lay the images end to end and cut off the first row.",
+        "Then count those that stand before row 30: how many whole images are that?",
         wrong=(
             Wrong(
-                lambda: (IMAGES, 1),
+                lambda: (IMAGES, ROW),
                 "That is how it should be: one image, one row. view does not know "
                 "about images.",
             ),
             Wrong(
-                lambda: (25, 2),
-                "That is the count for the smallest batch that passes. Here are more "
-                "images.",
+                lambda: (IMAGES * FEATURES // EXPECTED, ROW),
+                "The number of rows is right. But rows are longer than images, so row "
+                "30 does not begin with image 30.",
             ),
             Wrong(
-                lambda: (IMAGES * FEATURES // EXPECTED, 1),
-                "The rows are right. But a row is longer than the numbers of one "
-                "image: where does it take the rest from?",
+                lambda: (IMAGES * FEATURES // EXPECTED, ROW * FEATURES // EXPECTED),
+                "The number of rows is right. For the image you divided the wrong way "
+                "round: 30 rows hold *more* than 30 images.",
             ),
             Wrong(
-                lambda: (IMAGES * FEATURES // EXPECTED, 3),
-                "The rows are right. Some later rows hold pieces of three images; does "
-                "the first one?",
+                lambda: (
+                    IMAGES * FEATURES // EXPECTED,
+                    math.ceil(ROW * EXPECTED / FEATURES),
+                ),
+                "The number of rows is right. That image begins *inside* row 30. Which "
+                "one is cut by the row's beginning?",
             ),
             Wrong(
-                lambda: (round(IMAGES * EXPECTED / FEATURES), 2),
+                lambda: (round(IMAGES * EXPECTED / FEATURES), ROW),
                 "You divided the wrong way round: rows are *longer* than images, so "
                 "there are fewer of them.",
             ),
@@ -193,7 +190,7 @@ EXERCISES = (
         wrong=(
             Wrong(
                 lambda: output_size(27, kernel_size=5, padding=2),
-                "That is the size *with* padding, as the answer prints it.",
+                "That is the size *with* padding, as the found text prints it.",
             ),
             Wrong(
                 lambda: output_size(27, kernel_size=5, padding=1),
@@ -213,35 +210,33 @@ EXERCISES = (
         number="05.4",
         form="a number, in nats",
         tolerance=2e-4,
-        answer=lambda: loss(0, (1,) + (0,) * (CLASSES - 2)),
-        right="Sure and wrong: ln(e + 99), one nat above the best that it can reach.",
-        hint="Which output of a softmax is worst? Write its 100 numbers down, and put "
-        "them into the cross-entropy as if they were logits.",
+        answer=lambda: loss(RIGHT, ((1 - RIGHT) / 9,) * (CLASSES - 1)),
+        right="ln(e^0.9 + 9·e^(0.1/9)) − 0.9: 90 % sure and right, and the loss is "
+        "still far from 0.",
+        hint="Write the ten probabilities down, and put them into the cross-entropy as "
+        "if they were logits.",
         wrong=(
             Wrong(
-                lambda: math.log(CLASSES),
-                "That is the loss when all classes get the same probability. It can "
-                "be worse: sure, and wrong.",
+                lambda: -math.log(RIGHT),
+                "That is what the loss should be. But what it gets are probabilities, "
+                "and it takes them for logits.",
             ),
             Wrong(
                 lambda: loss(1, (0,) * (CLASSES - 1)),
-                "That is the *smallest* loss: sure, and right.",
+                "That is the smallest loss, of a network that is entirely sure.",
             ),
             Wrong(
-                lambda: math.inf,
-                "With logits, yes. But what the loss gets here lies between 0 and 1.",
+                lambda: math.log(CLASSES),
+                "That is the loss when all classes get the same probability.",
             ),
             Wrong(
-                lambda: math.log(math.e + CLASSES),
-                "One number too many: there are 100 outputs, and one of them is the 1.",
+                lambda: loss(RIGHT, (1 - RIGHT,) * (CLASSES - 1)),
+                "You gave each of the nine others 0.1. They share it.",
             ),
             Wrong(
-                lambda: 1.0,
-                "That is the distance from the smallest to the largest, whatever K is.",
-            ),
-            Wrong(
-                lambda: math.log(math.e + CLASSES - 1) / math.log(10),
-                "Right output, wrong logarithm: PyTorch's is the natural one.",
+                lambda: loss(RIGHT, ((1 - RIGHT) / 9,) * (CLASSES - 1)) + RIGHT,
+                "You stopped at the logarithm of the sum: the right class's own number "
+                "is subtracted from it.",
             ),
         ),
     ),
