@@ -8,6 +8,7 @@ steps as one with the same batches.
 
 from __future__ import annotations
 
+import gc
 import os
 from dataclasses import dataclass
 
@@ -74,6 +75,11 @@ def leads() -> bool:
 
 
 def leave() -> None:
-    """End the team, if there is one; the command line calls it last."""
+    """End the team, if there is one; the command line calls it last.
+
+    A DistributedDataParallel that awaits garbage collection keeps gloo's threads
+    running; if they let go of a tensor while Python shuts down, the process aborts.
+    """
     if dist.is_initialized():
+        gc.collect()
         dist.destroy_process_group()

@@ -9,10 +9,8 @@ with several processes.
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,8 @@ from alexnet_lab import checkpoints, distributed
 from alexnet_lab.checkpoints import CheckpointError
 from alexnet_lab.evaluation import Predictions, Score, evaluate, predict
 from alexnet_lab.history import EpochRecord, History
+from alexnet_lab.interrupt import Interrupt
+from alexnet_lab.optimizers import MakeOptimizer, TemperedCrossEntropy, make_optimizer
 from alexnet_lab.precision import choose_precision
 from alexnet_lab.progress import Progress
 from alexnet_lab.runtime import device as best_device
@@ -43,7 +43,6 @@ __all__ = [
 ]
 
 Batch = tuple[torch.Tensor, torch.Tensor]
-MakeOptimizer = Callable[[list[dict]], torch.optim.Optimizer]
 
 
 class TrainingDiverged(RuntimeError):
@@ -52,28 +51,6 @@ class TrainingDiverged(RuntimeError):
     def __init__(self, message: str, history: History) -> None:
         super().__init__(message)
         self.history = history
-
-
-class TemperedCrossEntropy(nn.Module):
-    """Cross-entropy of logits that are divided by a temperature first.
-
-    For outputs whose differences grow large, such as the squared distances of the 1998
-    LeNet-5 once it draws: undivided, their softmax is nearly 0 or 1, and the training
-    rests on the few images that are wrong.
-    """
-
-    def __init__(self, temperature: float) -> None:
-        super().__init__()
-        if not temperature > 0:
-            raise ValueError(f"temperature={temperature}; use a number above 0")
-        self.temperature = temperature
-
-    def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """(N, classes) and (N,) to the mean loss in nats."""
-        return nn.functional.cross_entropy(logits / self.temperature, labels)
-
-    def extra_repr(self) -> str:
-        return f"{self.temperature:g}"
 
 
 def fit(
@@ -150,13 +127,13 @@ def fit(
     run.choose_arithmetic(precision, channels_last, compile)
     run.schedule = choose_schedule(schedule)
     run.loss = (loss or nn.CrossEntropyLoss()).to(where)
-    run.optimizer = _make_optimizer(net, settings, optimizer)
+    run.optimizer = make_optimizer(net, settings, optimizer)
     run.checkpoint = Path(checkpoint) if checkpoint else None
     run.checkpoint_every = checkpoint_every
     run.progress = Progress(visible=team.leads and not quiet)
     if run.checkpoint and run.checkpoint.exists():
         run.resume()
-    with _Interrupt() as interrupt:
+    with Interrupt() as interrupt:
         run.train(interrupt)
     return run.history
 
@@ -179,39 +156,6 @@ def _name(choice: Any) -> str:
     if isinstance(choice, str):
         return choice
     return getattr(choice, "__qualname__", type(choice).__qualname__)
-
-
-def parameter_groups(net: nn.Module, weight_decay: float) -> list[dict]:
-    """Weights with decay; biases and one-dimensional scales without.
-
-    The 2012 code's configuration files have ``wc=0`` for biases.
-    """
-    weights = [p for p in net.parameters() if p.requires_grad and p.dim() > 1]
-    others = [p for p in net.parameters() if p.requires_grad and p.dim() <= 1]
-    groups = [
-        {"params": weights, "weight_decay": weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
-
-
-def _make_optimizer(
-    net: nn.Module, settings: dict[str, Any], wanted: str | MakeOptimizer
-) -> torch.optim.Optimizer:
-    groups = parameter_groups(net, settings["weight_decay"])
-    if not groups:
-        raise ValueError("the network has no parameters that require a gradient")
-    rate = settings["learning_rate"]
-    if callable(wanted):
-        return wanted(groups)
-    if wanted == "sgd":
-        return torch.optim.SGD(groups, lr=rate, momentum=settings["momentum"])
-    if wanted == "adamw":
-        return torch.optim.AdamW(groups, lr=rate)
-    raise ValueError(
-        f"optimizer={wanted!r}; use sgd, adamw, or a function from parameter groups "
-        "to an optimizer"
-    )
 
 
 class _Run:
@@ -255,7 +199,7 @@ class _Run:
 
     # the loop
 
-    def train(self, interrupt: _Interrupt) -> None:
+    def train(self, interrupt: Interrupt) -> None:
         epochs = self.settings["epochs"]
         self.history.interrupted = False
         while self.epoch < epochs and not interrupt.wanted:
@@ -275,7 +219,7 @@ class _Run:
             self.history.interrupted = self.epoch < epochs
         self.show()
 
-    def train_epoch(self, interrupt: _Interrupt) -> None:
+    def train_epoch(self, interrupt: Interrupt) -> None:
         self.net.train()
         start = time.perf_counter() - self.seconds
         for images, labels in self.batches():
@@ -290,7 +234,7 @@ class _Run:
         self.collect()  # waits for a GPU, so that its time counts
         self.seconds = time.perf_counter() - start
 
-    def anyone(self, interrupt: _Interrupt) -> bool:
+    def anyone(self, interrupt: Interrupt) -> bool:
         """Whether any process of the team was interrupted: all stop together."""
         if self.team.size > 1:
             wish = torch.tensor([float(interrupt.wanted)], device=self.device)
@@ -519,29 +463,3 @@ def _share(batches: Any, team: distributed.Team) -> Any:
         "several processes need their own images: give the DataLoader a "
         "torch.utils.data.DistributedSampler, or use alexnet_lab.data"
     )
-
-
-class _Interrupt:
-    """Turns Ctrl-C into a wish, so that a batch is always finished or not begun.
-
-    A second Ctrl-C interrupts at once. Outside the main thread, where signals cannot be
-    caught, KeyboardInterrupt stays what it is.
-    """
-
-    def __init__(self) -> None:
-        self.wanted = False
-        self._before: Any = None
-
-    def __enter__(self) -> _Interrupt:
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._note)
-        return self
-
-    def _note(self, number: int, frame: Any) -> None:
-        if self.wanted:
-            raise KeyboardInterrupt
-        self.wanted = True
-
-    def __exit__(self, *error: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
