@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import importlib
+import inspect
 import json
 import platform
 import sys
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 
 from alexnet_lab import distributed
+from alexnet_lab.data import Splits
 from alexnet_lab.history import History
 
 INPUTS = {
@@ -57,7 +59,9 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a network, with checkpoints")
     _model_options(train)
-    train.add_argument("--data", choices=["mnist", "fashion_mnist"], required=True)
+    train.add_argument(
+        "--data", required=True, help="mnist, fashion_mnist, imagenette, or a folder"
+    )
     train.add_argument("--epochs", type=int, default=10)
     train.add_argument("--batch-size", type=int, default=128)
     train.add_argument("--train-images", type=int, help="use only so many")
@@ -123,14 +127,17 @@ def _builder(name: str) -> Callable[..., nn.Module]:
         raise ValueError(f"cannot find {name!r}: {error}") from error
 
 
-def _build(options: argparse.Namespace) -> nn.Module:
-    arguments = {}
+def _build(options: argparse.Namespace, **defaults: object) -> nn.Module:
+    """The network; ``defaults`` are set where it has such an argument."""
+    builder = _builder(options.model)
+    known = inspect.signature(builder).parameters
+    arguments = {key: value for key, value in defaults.items() if key in known}
     for item in options.set:
         key, equals, value = item.partition("=")
         if not equals:
             raise ValueError(f"--set {item!r}: write NAME=VALUE")
         arguments[key] = int(value) if value.lstrip("-").isdigit() else value
-    return _builder(options.model)(**arguments)
+    return builder(**arguments)
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -155,20 +162,33 @@ def _ledger(options: argparse.Namespace) -> int:
     return 0
 
 
+def _batches(options: argparse.Namespace) -> Splits:
+    """The images that the command names, in the size that its network reads."""
+    from alexnet_lab import data
+
+    size = INPUTS.get(options.model, (1, 28, 28))[1]
+    shared = {
+        "batch_size": options.batch_size,
+        "train_images": options.train_images,
+        "seed": options.seed,
+    }
+    if options.data in ("mnist", "fashion_mnist"):
+        images = {"image_size": size}
+        if options.model == "lenet5_1998":
+            images = LECUN_1998
+        return getattr(data, options.data)(**images, **shared)
+    if options.data == "imagenette":
+        return data.imagenette(image_size=size, **shared)
+    return data.image_folder(options.data, image_size=size, **shared)
+
+
 def _train(options: argparse.Namespace) -> int:
-    from alexnet_lab import checkpoints, data
+    from alexnet_lab import checkpoints
     from alexnet_lab.training import TemperedCrossEntropy, evaluate, fit
 
+    train, validation, test = _batches(options)
     torch.manual_seed(options.seed)
-    net = _build(options)
-    shape = INPUTS.get(options.model, (1, 28, 28))
-    images = LECUN_1998 if options.model == "lenet5_1998" else {"image_size": shape[1]}
-    train, validation, test = getattr(data, options.data)(
-        batch_size=options.batch_size,
-        train_images=options.train_images,
-        seed=options.seed,
-        **images,
-    )
+    net = _build(options, in_channels=train.image_shape[0], classes=len(train.classes))
     history = fit(
         net,
         train,

@@ -281,7 +281,6 @@ class _Run:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.batch += 1
-        self.images += len(labels)
         self.rate = rate
         hits = (logits.detach().argmax(dim=1) == labels).sum()
         self.pending.append((loss.detach(), hits, len(labels)))
@@ -324,6 +323,7 @@ class _Run:
             if not abs(loss) < float("inf"):
                 raise TrainingDiverged(self.advice(loss), self.history)
             self.history.batch_losses.append(loss)
+            self.images += count  # of the whole team
             self.loss_sum += loss * count
             self.correct += hit
 
@@ -383,8 +383,8 @@ class _Run:
 
     def show(self) -> None:
         current = ""
+        self.collect()
         if self.images:
-            self.collect()
             current = (
                 f"epoch {self.epoch + 1} of {self.settings['epochs']}: batch "
                 f"{self.batch:,} of {len(self.train_set):,}, loss "

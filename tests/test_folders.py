@@ -466,3 +466,31 @@ def test_imagenette_is_found_and_its_classes_have_names(tmp_path, monkeypatch, f
     train, validation, test = imagenette(image_size=32, batch_size=4)
     assert train.classes == test.classes == ("tench", "parachute")
     assert (train.count, validation.count, test.count) == (4, 2, 2)
+
+
+# ------------------------------------------------------- several processes, the shell
+@pytest.mark.parametrize("shares", [2, 3])
+def test_shares_together_are_the_whole(split, shares):
+    train = image_folder(split, **PLAIN).train  # 20 pictures in batches of 4
+    train.batch_size = 6  # 6, 6, 6, 2: a share of the last one may be empty
+    whole = [images for images, _ in train]
+    parts = []
+    for rank in range(shares):
+        train.set_epoch(0)
+        parts.append([images for images, _ in train.share(rank, shares)])
+    for number, batch in enumerate(whole):
+        pieces = [part[number] for part in parts]
+        assert sum(len(piece) for piece in pieces) == len(batch)
+        for rank, piece in enumerate(pieces):
+            assert torch.equal(piece, batch[rank::shares])
+
+
+def test_train_command_reads_a_folder(split, tmp_path, capsys):
+    from alexnet_lab.__main__ import main
+
+    arguments = ["train", "lenet5", "--data", str(split), "--batch-size", "8"]
+    arguments += ["--epochs", "1", "--out", str(tmp_path / "run"), "--test"]
+    assert main(arguments) == 0  # three channels and two classes, found by itself
+    assert "of 4 correct" in capsys.readouterr().out
+    assert main([*arguments[:3], str(split / "nowhere"), *arguments[4:]]) == 1
+    assert "nowhere" in capsys.readouterr().err

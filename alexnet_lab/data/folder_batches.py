@@ -9,6 +9,7 @@ for any number of workers, and a pass can be taken up anywhere.
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import signal
@@ -87,6 +88,7 @@ class FolderBatches:
         self.seed = seed
         self.num_workers = num_workers
         self.epoch = 0
+        self.rank, self.shares = 0, 1
         self.pictures = _Pictures(
             listing, chosen, transform, seed, training, shorter_side
         )
@@ -111,6 +113,20 @@ class FolderBatches:
             f"{self.num_workers} workers"
         )
 
+    def share(self, rank: int, shares: int) -> FolderBatches:
+        """The same batches, of which this one serves every ``shares``-th picture.
+
+        As :meth:`alexnet_lab.data.Batches.share`: all ranks together serve the batches
+        of one process. A share of a training batch may be empty, (0, 3, S, S).
+        """
+        if not 0 <= rank < shares:
+            raise ValueError(f"rank={rank}; use 0 to {shares - 1}")
+        part = copy.copy(self)
+        part.rank, part.shares = rank, shares
+        part._plan = _Plan()
+        part._loader = part._make_loader()
+        return part
+
     def set_epoch(self, epoch: int) -> None:
         """Make the next pass the given one (it fixes order and augmentation)."""
         self.epoch = epoch
@@ -125,14 +141,16 @@ class FolderBatches:
         keys = [(epoch, index) for index in order]
         size = self.batch_size
         self._plan.batches = [
-            keys[number * size : (number + 1) * size]
+            keys[number * size : (number + 1) * size][self.rank :: self.shares]
             for number in range(start, len(self))
         ]
         self._passes = this_pass = self._passes + 1
         known = len(self.skipped)
         for number, (images, labels, problems) in enumerate(self._loader, start):
             self.skipped.update(problems)
-            if len(labels):
+            if not len(labels) and self.shuffle:
+                images = torch.empty((0, *self.image_shape), dtype=torch.uint8)
+            if len(labels) or self.shuffle:
                 generator = self._generator(epoch, number) if self.augment else None
                 yield self.prepare(images, generator), labels.to(self.device)
             if self.num_workers and this_pass != self._passes:
@@ -180,7 +198,7 @@ class FolderBatches:
 
     def _generator(self, epoch: int, number: int) -> torch.Generator:
         generator = torch.Generator(device=self.device)
-        return generator.manual_seed(_mix(self.seed, epoch, number + 1))
+        return generator.manual_seed(_mix(self.seed, epoch, number + 1, self.rank))
 
     def _warn(self, known: int) -> None:
         new = list(self.skipped.items())[known:]

@@ -111,7 +111,7 @@ class Batches:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of an image as a network gets it."""
+        """(C, H, W) of an image as a network gets it, unless ``augment`` crops it."""
         channels, height, width = self.images.shape[1:]
         if self.image_size:
             height = width = self.image_size

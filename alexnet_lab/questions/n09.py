@@ -259,12 +259,8 @@ EXERCISES = (
             ),
             Wrong(
                 lambda: minutes(reduce=1 / GPUS),
-                "You divided the averaging among the GPUs. Each of them has to send "
-                "for itself, in every step.",
-            ),
-            Wrong(
-                lambda: minutes(batch=BATCH * GPUS),
-                "You gave each GPU 8,192 images. That is the *whole* batch.",
+                "Your averaging is too short, by the number of GPUs. 8,192 is the "
+                "*whole* batch, and every GPU sends in every step.",
             ),
             Wrong(
                 lambda: minutes(compute=SHARE),
