@@ -6,8 +6,8 @@
 # Another Python: make lab PYTHON=python3.12. Other pip options: PIP_ARGS="…".
 
 PYTHON ?= python3
-# Threads that spin while they wait make a busy machine many times slower.
-export OMP_WAIT_POLICY ?= PASSIVE
+# OpenMP threads that spin for long make a busy machine many times slower.
+export GOMP_SPINCOUNT ?= 1000
 PIP_ARGS ?=
 # JupyterLab refuses to run as root, as one is in a container, unless told.
 LAB_ARGS ?= $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)

@@ -11,10 +11,11 @@ The ideas are in the notebooks; here is the plumbing, in small files:
 import os
 import sys
 
-# OpenMP's threads spin while they wait, and on a busy machine steal the cores from
-# whoever works: LeNet-5 then trains 20 times slower. To be said before torch loads.
+# GNU OpenMP's threads spin for long while they wait. Beside other busy programs they
+# steal the cores from whoever works: LeNet-5 then trained up to 20 times slower. A
+# short spin costs nothing on a quiet machine. To be said before torch loads.
 if "torch" not in sys.modules:
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 # ruff: noqa: E402
 from alexnet_lab.accounting import ledger

@@ -99,7 +99,7 @@ def kernel_environment() -> Iterator[None]:
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
             "MPLBACKEND": None,
             # Threads that spin while they wait steal the cores from whoever works.
-            "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
+            "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "1000"),
             "ALEXNET_LAB_STRICT": None,
         }
         before = {name: os.environ.get(name) for name in wanted}

@@ -60,7 +60,7 @@ EXERCISES = (
         number="06.1",
         form="an integer",
         answer=lambda: offsets() ** 2 * 2,
-        right="30 places down, 30 across, and each view in two hands.",
+        right="30 places down, 30 across, and each view mirrored too.",
         hint="Count the places along one side first, the last one included. Then both "
         "sides, then the mirror.",
         wrong=(
@@ -176,7 +176,7 @@ EXERCISES = (
             Wrong(
                 lambda: lambda train, test: test - test.mean(dim=0),
                 "You used the test images' own mean. The network was trained with "
-                "another zero, and one test image alone would come out black.",
+                "another zero, and of one test image alone nothing would be left.",
             ),
             Wrong(
                 lambda: lambda train, test: test - train.mean(),
