@@ -8,6 +8,7 @@ import torch
 
 from alexnet_lab import checkpoints
 from alexnet_lab.data import fashion_mnist
+from alexnet_lab.history import History
 
 # 199 images in batches of 64: the last batch of 7 does not divide by two.
 COMMAND = ["-m", "alexnet_lab", "train", "lenet5", "--set", "activation=relu"]
@@ -36,6 +37,12 @@ def test_two_processes_equal_one(tmp_path):
     out, two = run(tmp_path / "two", 2)
     for name, weight in one.items():
         assert torch.allclose(weight, two[name], atol=2e-6), name
+    alone, team = (History.load(tmp_path / n / "history.json") for n in ("one", "two"))
+    for a, b in zip(alone.epochs, team.epochs, strict=True):
+        assert (a.images, b.images) == (199, 199)
+        assert a.train_loss == pytest.approx(b.train_loss, abs=1e-5)
+        assert a.train_accuracy == b.train_accuracy
+        assert a.validation_loss == pytest.approx(b.validation_loss, abs=1e-5)
     assert "2 processes" in out
     assert out.count("epoch  train loss") == 1  # one process prints
     # one process takes over the checkpoint of two, which was finished
