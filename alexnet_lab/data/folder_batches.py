@@ -9,8 +9,6 @@ for any number of workers, and a pass can be taken up anywhere.
 
 from __future__ import annotations
 
-import copy
-import math
 import os
 import signal
 import warnings
@@ -22,9 +20,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from alexnet_lab.data.idx import DataFileError
 from alexnet_lab.data.listing import Listing
-from alexnet_lab.data.memory import Augmentation, _mix, _positive
+from alexnet_lab.data.memory import Augmentation
+from alexnet_lab.data.passes import Passes, mix_seeds
 from alexnet_lab.data.pictures import PictureError, open_picture
-from alexnet_lab.runtime import device as best_device
 
 # Mean and standard deviation of ImageNet's RGB values in 0..1, those of torchvision's
 # published weights.
@@ -34,7 +32,7 @@ Transform = Callable[[torch.Tensor], torch.Tensor]
 Key = tuple[int, int]  # epoch, index
 
 
-class FolderBatches:
+class FolderBatches(Passes):
     """Pictures on disk; iterating gives (images, labels) batches on a device.
 
     It has the interface of :class:`alexnet_lab.data.Batches`. Each batch goes: file →
@@ -74,36 +72,26 @@ class FolderBatches:
         shorter_side: int | None = None,
         device: torch.device | str | None = None,
     ) -> None:
-        _positive("batch_size", batch_size)
-        self.device = torch.device(device) if device else best_device()
+        super().__init__(
+            listing.labels[chosen],
+            batch_size=batch_size,
+            shuffle=training,
+            seed=seed,
+            device=device,
+        )
         self.classes = listing.classes
-        self.labels = listing.labels[chosen]
         self.ignored = listing.ignored
         self.skipped: dict[str, str] = {}
-        self.batch_size = batch_size
         self.image_shape = (3, image_size, image_size)
-        self.shuffle = training
         self.augment = augment
         self.normalise = normalise
-        self.seed = seed
         self.num_workers = num_workers
-        self.epoch = 0
-        self.rank, self.shares = 0, 1
         self.pictures = _Pictures(
             listing, chosen, transform, seed, training, shorter_side
         )
         self._passes = 0
         self._plan = _Plan()
         self._loader = self._make_loader()
-
-    @property
-    def count(self) -> int:
-        """Number of pictures."""
-        return len(self.labels)
-
-    def __len__(self) -> int:
-        """Number of batches in a pass."""
-        return math.ceil(self.count / self.batch_size)
 
     def __repr__(self) -> str:
         channels, height, width = self.image_shape
@@ -114,35 +102,18 @@ class FolderBatches:
         )
 
     def share(self, rank: int, shares: int) -> FolderBatches:
-        """The same batches, of which this one serves every ``shares``-th picture.
-
-        As :meth:`alexnet_lab.data.Batches.share`: all ranks together serve the batches
-        of one process. A share of a training batch may be empty, (0, 3, S, S).
-        """
-        if not 0 <= rank < shares:
-            raise ValueError(f"rank={rank}; use 0 to {shares - 1}")
-        part = copy.copy(self)
-        part.rank, part.shares = rank, shares
+        """As for all batches; a share in training may be empty, (0, 3, S, S)."""
+        part = super().share(rank, shares)
         part._plan = _Plan()
         part._loader = part._make_loader()
         return part
 
-    def set_epoch(self, epoch: int) -> None:
-        """Make the next pass the given one (it fixes order and augmentation)."""
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        return self.batches_from(0)
-
     def batches_from(self, start: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """The pass from batch number ``start`` on; the batches before are not read."""
         epoch, self.epoch = self.epoch, self.epoch + 1
-        order = self._order(epoch).tolist()
-        keys = [(epoch, index) for index in order]
-        size = self.batch_size
         self._plan.batches = [
-            keys[number * size : (number + 1) * size][self.rank :: self.shares]
-            for number in range(start, len(self))
+            [(epoch, index) for index in chosen.tolist()]
+            for chosen in self._chosen(start, epoch)
         ]
         self._passes = this_pass = self._passes + 1
         known = len(self.skipped)
@@ -190,16 +161,6 @@ class FolderBatches:
             generator=torch.Generator(),  # else the global one would move on
         )
 
-    def _order(self, epoch: int) -> torch.Tensor:
-        if not self.shuffle:
-            return torch.arange(self.count)
-        generator = torch.Generator().manual_seed(_mix(self.seed, epoch))
-        return torch.randperm(self.count, generator=generator)
-
-    def _generator(self, epoch: int, number: int) -> torch.Generator:
-        generator = torch.Generator(device=self.device)
-        return generator.manual_seed(_mix(self.seed, epoch, number + 1, self.rank))
-
     def _warn(self, known: int) -> None:
         new = list(self.skipped.items())[known:]
         if not new:
@@ -239,7 +200,7 @@ class _Pictures(Dataset):
         for candidate in self._candidates(index):
             name = os.fsdecode(self.files[candidate])
             try:
-                picture = self._read(name, _mix(self.seed, epoch, index + 1))
+                picture = self._read(name, mix_seeds(self.seed, epoch, index + 1))
                 return picture, int(self.labels[index]), problems
             except PictureError as error:
                 problems[name] = str(error)

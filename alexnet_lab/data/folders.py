@@ -26,7 +26,8 @@ from alexnet_lab.data.listing import (
     hold_out,
     list_pictures,
 )
-from alexnet_lab.data.memory import Augmentation, Splits, _positive
+from alexnet_lab.data.memory import Augmentation, Splits
+from alexnet_lab.data.passes import check_positive
 
 WORTH_WORKERS = 500  # pictures; starting workers takes longer than reading fewer
 
@@ -109,7 +110,7 @@ def image_folder(
             class with too few pictures to be split.
         ValueError: a size or count that cannot be.
     """
-    _positive("image_size", image_size)
+    check_positive("image_size", image_size)
     resize = _resize(image_size, resize)
     parts = _parts(Path(path), seed)
     chosen = _limited(parts[0][1], train_images, seed)
@@ -269,7 +270,7 @@ def _limited(chosen: torch.Tensor, most: int | None, seed: int) -> torch.Tensor:
 def _resize(image_size: int, resize: int | None) -> int:
     if resize is None:
         return 256 if 224 <= image_size <= 227 else math.ceil(image_size * 8 / 7)
-    _positive("resize", resize)
+    check_positive("resize", resize)
     if resize < image_size:
         raise ValueError(
             f"resize={resize} leaves too little for crops of {image_size}; use at "

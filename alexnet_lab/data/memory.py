@@ -6,8 +6,6 @@ picked, resized, augmented and normalised on the device, all images at once.
 
 from __future__ import annotations
 
-import copy
-import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from alexnet_lab.data.idx import read_idx
-from alexnet_lab.runtime import device as best_device
+from alexnet_lab.data.passes import Passes, check_positive
 
 Augmentation = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
@@ -40,7 +38,7 @@ MNIST_STATISTICS = (0.1307, 0.3081)
 FASHION_STATISTICS = (0.2860, 0.3530)
 
 
-class Batches:
+class Batches(Passes):
     """Images and labels on a device; iterating gives (images, labels) batches.
 
     Each batch goes: bytes → 0..1 → resized → augmented → padded → normalised.
@@ -76,31 +74,18 @@ class Batches:
         seed: int = 0,
         device: torch.device | str | None = None,
     ) -> None:
-        _positive("batch_size", batch_size)
         if image_size is not None:
-            _positive("image_size", image_size)
-        self.device = torch.device(device) if device else best_device()
+            check_positive("image_size", image_size)
+        super().__init__(
+            labels, batch_size=batch_size, shuffle=shuffle, seed=seed, device=device
+        )
         self.images = images.to(self.device)
         self.labels = labels.to(self.device)
         self.classes = classes
-        self.batch_size = batch_size
         self.image_size = image_size
         self.padding = padding
         self.normalise = normalise
-        self.shuffle = shuffle
         self.augment = augment
-        self.seed = seed
-        self.epoch = 0
-        self.rank, self.shares = 0, 1
-
-    @property
-    def count(self) -> int:
-        """Number of images."""
-        return len(self.labels)
-
-    def __len__(self) -> int:
-        """Number of batches in a pass."""
-        return math.ceil(self.count / self.batch_size)
 
     def __repr__(self) -> str:
         channels, height, width = self.image_shape
@@ -117,33 +102,12 @@ class Batches:
             height = width = self.image_size
         return channels, height + 2 * self.padding, width + 2 * self.padding
 
-    def share(self, rank: int, shares: int) -> Batches:
-        """The same batches, of which this one serves only every ``shares``-th image.
-
-        The batches of all ranks together are those of one process: the sizes, the
-        order and the number of batches stay the same. Augmentation differs by rank.
-        """
-        if not 0 <= rank < shares:
-            raise ValueError(f"rank={rank}; use 0 to {shares - 1}")
-        part = copy.copy(self)
-        part.rank, part.shares = rank, shares
-        return part
-
-    def set_epoch(self, epoch: int) -> None:
-        """Make the next pass the given one (it fixes order and augmentation)."""
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        return self.batches_from(0)
-
     def batches_from(self, start: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """The pass from batch number ``start`` on: what an exact resume needs."""
         epoch, self.epoch = self.epoch, self.epoch + 1
-        order = self._order(epoch)
-        for number in range(start, len(self)):
-            chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
-            chosen = chosen[self.rank :: self.shares]
+        for number, chosen in enumerate(self._chosen(start, epoch), start):
             generator = self._generator(epoch, number) if self.augment else None
+            chosen = chosen.to(self.device)
             yield self.prepare(self.images[chosen], generator), self.labels[chosen]
 
     def prepare(
@@ -163,16 +127,6 @@ class Batches:
             x = F.pad(x, [self.padding] * 4)
         mean, deviation = self.normalise
         return x.sub_(mean).div_(deviation)
-
-    def _order(self, epoch: int) -> torch.Tensor:
-        if not self.shuffle:
-            return torch.arange(self.count, device=self.device)
-        generator = torch.Generator().manual_seed(_mix(self.seed, epoch))
-        return torch.randperm(self.count, generator=generator).to(self.device)
-
-    def _generator(self, epoch: int, number: int) -> torch.Generator:
-        generator = torch.Generator(device=self.device)
-        return generator.manual_seed(_mix(self.seed, epoch, number + 1, self.rank))
 
 
 class Splits(NamedTuple):
@@ -293,16 +247,3 @@ def _as_normalisation(value_range: tuple[float, float]) -> tuple[float, float]:
     if black == white:
         raise ValueError(f"value_range={value_range}: black and white must differ")
     return -black / (white - black), 1 / (white - black)
-
-
-def _positive(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name}={value!r}: use a whole number of at least 1")
-
-
-def _mix(*parts: int) -> int:
-    """One seed from several numbers, well apart for neighbours (a 63-bit LCG step)."""
-    mixed = 0
-    for part in parts:
-        mixed = (mixed * 6364136223846793005 + part + 1442695040888963407) % (2**63)
-    return mixed
