@@ -6,7 +6,6 @@ import argparse
 import datetime
 import importlib
 import inspect
-import json
 import platform
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from torch import nn
 
 from alexnet_lab import distributed
 from alexnet_lab.data import Splits
+from alexnet_lab.files import write_json
 from alexnet_lab.history import History
 
 INPUTS = {
@@ -215,8 +215,7 @@ def _train(options: argparse.Namespace) -> int:
         score = evaluate(net, test)
         print(f"test: {score}")
         result["test"] = score._asdict()
-    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    (options.out / "result.json").write_text(text, encoding="utf-8")
+    write_json(result, options.out / "result.json")
     return 0
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from alexnet_lab.files import whole_file
 
 
 class CheckpointError(RuntimeError):
@@ -14,22 +15,9 @@ class CheckpointError(RuntimeError):
 
 
 def save(state: dict[str, Any], path: str | Path) -> None:
-    """Write ``state`` so that ``path`` always holds a whole file.
-
-    It is written beside ``path``, flushed to the disk and then renamed over it: a run
-    that is killed meanwhile leaves the previous file untouched.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write ``state`` so that ``path`` always holds a whole file."""
+    with whole_file(path) as file:
+        torch.save(state, file)
 
 
 def load(path: str | Path, device: torch.device | str = "cpu") -> dict[str, Any]:
