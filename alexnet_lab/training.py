@@ -24,7 +24,7 @@ from alexnet_lab.evaluation import Predictions, Score, evaluate, predict
 from alexnet_lab.history import EpochRecord, History
 from alexnet_lab.interrupt import Interrupt
 from alexnet_lab.optimizers import MakeOptimizer, TemperedCrossEntropy, make_optimizer
-from alexnet_lab.precision import choose_precision
+from alexnet_lab.precision import choose_precision, is_large
 from alexnet_lab.progress import Progress
 from alexnet_lab.runtime import device as best_device
 from alexnet_lab.schedules import Schedule, choose_schedule
@@ -90,7 +90,8 @@ def fit(
             function from progress in 0..1 to a fraction of ``learning_rate``.
         loss: by default ``nn.CrossEntropyLoss()``, mean over the batch.
         precision: ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"`` (CUDA).
-        channels_last: store images pixel by pixel; None decides by the precision.
+        channels_last: store images pixel by pixel; None does so in 16 bits, and for a
+            large network on a CPU.
         compile: run through ``torch.compile``.
         checkpoint: a file that is written after every epoch and every
             ``checkpoint_every`` seconds. If it is there already, the run goes on from
@@ -180,7 +181,8 @@ class _Run:
     ) -> None:
         self.precision = choose_precision(precision, self.net, self.device)
         if channels_last is None:
-            channels_last = self.precision.name != "float32"
+            large = self.device.type == "cpu" and is_large(self.net)
+            channels_last = large or self.precision.name != "float32"
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         if channels_last:
             self.net.to(memory_format=torch.channels_last)

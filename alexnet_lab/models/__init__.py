@@ -9,8 +9,10 @@ from alexnet_lab.models.alexnet import (
     load_torchvision_weights,
 )
 from alexnet_lab.models.lenet import digit_bitmaps, lenet5, lenet5_1998
+from alexnet_lab.models.normalisation import LocalResponseNorm
 
 __all__ = [
+    "LocalResponseNorm",
     "alexnet_2012",
     "alexnet_mini",
     "alexnet_one_tower",

@@ -16,6 +16,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
+from alexnet_lab.models.normalisation import LocalResponseNorm
 from alexnet_lab.models.weights import load_torchvision_weights
 
 __all__ = [
@@ -70,11 +71,11 @@ def alexnet_2012(
         layers = OrderedDict(
             conv1=nn.Conv2d(in_channels, 96, kernel_size=11, stride=4),  # 96×55×55
             relu1=nn.ReLU(),  # 96×55×55
-            norm1=nn.LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 96×55×55
+            norm1=LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 96×55×55
             pool1=nn.MaxPool2d(kernel_size=3, stride=2),  # 96×27×27
             conv2=nn.Conv2d(96, 256, kernel_size=5, padding=2, groups=2),  # 256×27×27
             relu2=nn.ReLU(),  # 256×27×27
-            norm2=nn.LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 256×27×27
+            norm2=LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 256×27×27
             pool2=nn.MaxPool2d(kernel_size=3, stride=2),  # 256×13×13
             conv3=nn.Conv2d(256, 384, kernel_size=3, padding=1),  # 384×13×13
             relu3=nn.ReLU(),  # 384×13×13
@@ -122,11 +123,11 @@ def alexnet_one_tower(
     layers = OrderedDict(
         conv1=nn.Conv2d(in_channels, 96, kernel_size=11, stride=4),  # 96×55×55
         relu1=nn.ReLU(),  # 96×55×55
-        norm1=nn.LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 96×55×55
+        norm1=LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 96×55×55
         pool1=nn.MaxPool2d(kernel_size=3, stride=2),  # 96×27×27
         conv2=nn.Conv2d(96, 256, kernel_size=5, padding=2),  # 256×27×27
         relu2=nn.ReLU(),  # 256×27×27
-        norm2=nn.LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 256×27×27
+        norm2=LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 256×27×27
         pool2=nn.MaxPool2d(kernel_size=3, stride=2),  # 256×13×13
         conv3=nn.Conv2d(256, 384, kernel_size=3, padding=1),  # 384×13×13
         relu3=nn.ReLU(),  # 384×13×13
@@ -221,11 +222,11 @@ def alexnet_mini(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
         OrderedDict(
             conv1=nn.Conv2d(in_channels, 24, kernel_size=6),  # 24×23×23
             relu1=nn.ReLU(),  # 24×23×23
-            norm1=nn.LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 24×23×23
+            norm1=LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 24×23×23
             pool1=nn.MaxPool2d(kernel_size=3, stride=2),  # 24×11×11
             conv2=nn.Conv2d(24, 64, kernel_size=5, padding=2, groups=2),  # 64×11×11
             relu2=nn.ReLU(),  # 64×11×11
-            norm2=nn.LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 64×11×11
+            norm2=LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 64×11×11
             pool2=nn.MaxPool2d(kernel_size=3, stride=2),  # 64×5×5
             conv3=nn.Conv2d(64, 96, kernel_size=3, padding=1),  # 96×5×5
             relu3=nn.ReLU(),  # 96×5×5
