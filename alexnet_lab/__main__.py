@@ -10,6 +10,7 @@ import platform
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -27,6 +28,7 @@ INPUTS = {
     "alexnet_torchvision": (3, 224, 224),
     "alexnet_mini": (1, 28, 28),
 }
+COLOUR_SAMPLE = 2_000  # pictures from which the axes of colour are found
 LECUN_1998 = {"padding": 2, "value_range": (-0.1, 1.175)}
 
 
@@ -71,6 +73,14 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--schedule", default="one-cycle")
     train.add_argument(
         "--temperature", type=float, default=1.0, help="divides the logits in the loss"
+    )
+    train.add_argument(
+        "--augment",
+        nargs="+",
+        choices=["flip", "shift", "colour"],
+        default=[],
+        help="random changes of the training images: mirrored, moved by 2 pixels, the "
+        "paper's colour noise (folders of photographs are cropped and mirrored anyway)",
     )
     train.add_argument("--precision", default="auto")
     train.add_argument("--seed", type=int, default=0)
@@ -182,11 +192,27 @@ def _batches(options: argparse.Namespace) -> Splits:
     return data.image_folder(options.data, image_size=size, **shared)
 
 
+def _augment(train: Any, names: Sequence[str]) -> None:
+    """Let training batches go through the named augmentations, in the order named."""
+    from alexnet_lab.data import augment
+
+    if "colour" in names and train.image_shape[0] != 3:
+        raise ValueError("--augment colour needs colour images; these are grey")
+    steps = {
+        "flip": augment.RandomFlip,
+        "shift": lambda: augment.RandomShift(2),
+        "colour": lambda: augment.ColourNoise.fit(train.sample(COLOUR_SAMPLE)),
+    }
+    if names:
+        train.augment = augment.compose(*[steps[name]() for name in names])
+
+
 def _train(options: argparse.Namespace) -> int:
     from alexnet_lab import checkpoints
     from alexnet_lab.training import TemperedCrossEntropy, evaluate, fit
 
     train, validation, test = _batches(options)
+    _augment(train, options.augment)
     torch.manual_seed(options.seed)
     net = _build(options, in_channels=train.image_shape[0], classes=len(train.classes))
     history = fit(

@@ -106,6 +106,42 @@ def test_train_command_resumes_to_a_finished_run(tmp_path, capsys):
     assert "of 10,000 correct" in capsys.readouterr().out
 
 
+def test_train_command_with_colour_noise(tmp_path, monkeypatch):
+    """The paper's noise comes from the photographs' own colours, and changes them."""
+    from PIL import Image
+
+    for number in range(12):
+        folder = tmp_path / "pictures" / ("warm" if number % 2 else "cold")
+        folder.mkdir(parents=True, exist_ok=True)
+        red = 200 if number % 2 else 40
+        Image.new("RGB", (80, 72), (red, 90, 240 - red)).save(folder / f"{number}.png")
+    seen = []
+    monkeypatch.setattr(
+        "alexnet_lab.training.fit",
+        lambda net, train, *rest, **options: seen.append(train) or _no_history(),
+    )
+    arguments = ["train", "lenet5", "--set", "in_channels=3", "--augment", "flip"]
+    arguments += ["colour", "--data", str(tmp_path / "pictures")]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    noise = seen[0].augment.steps[1]
+    assert noise.deviations[0] > 10 * noise.deviations[2]  # one axis: warm to cold
+    plain = torch.full((2, 3, 28, 28), 0.5)
+    changed = seen[0].augment(plain, torch.Generator().manual_seed(0))
+    assert not torch.equal(changed, plain)
+
+
+def _no_history():
+    from alexnet_lab.history import EpochRecord, History
+
+    return History(epochs=[EpochRecord(1, 1, 1.0, 0.5, 1.0, 0.5, 0.1, 1.0)])
+
+
+def test_colour_noise_on_grey_images_is_refused(tmp_path, capsys):
+    arguments = ["train", "lenet5", "--data", "mnist", "--augment", "colour"]
+    assert main([*arguments, "--out", str(tmp_path)]) == 1
+    assert "these are grey" in capsys.readouterr().err
+
+
 def test_doctor_finds_everything_in_order(capsys, monkeypatch):
     from alexnet_lab import doctor
 

@@ -145,6 +145,13 @@ class FolderBatches(Passes):
         )
         return x.sub_(mean).div_(deviation)
 
+    def sample(self, count: int) -> Iterator[torch.Tensor]:
+        """Up to ``count`` readable pictures, uint8 (3, S, S), evenly spread."""
+        for index in range(0, self.count, max(1, self.count // count)):
+            picture, _, _ = self.pictures[(0, index)]
+            if picture is not None:
+                yield picture
+
     def close(self) -> None:
         """End the worker processes now; a later pass starts new ones."""
         self._loader = self._make_loader()
