@@ -1,0 +1,306 @@
+"""From 2012 to today in four steps, each one change away from the step before.
+
+    alexnet_mini → mini_batch_norm → mini_global_pool → mini_stacks → mini_residual
+
+All take images (N, channels, 28, 28) and return logits (N, classes). The comment after
+a layer is the shape that leaves it. Weights start by He's rule. Convolutions keep
+alexnet_mini's towers (groups=2) throughout, so that these are not one of the changes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from torch import Tensor, nn
+
+from alexnet_lab.accounting import ledger
+from alexnet_lab.models.alexnet import _check_arguments
+from alexnet_lab.rules import Shape, Step, rule, times
+
+__all__ = [
+    "Residual",
+    "mini_batch_norm",
+    "mini_global_pool",
+    "mini_residual",
+    "mini_stacks",
+]
+
+
+class Residual(nn.Module):
+    """branch(x) + shortcut(x): the branch learns what to add to its input.
+
+    Source: He, Zhang, Ren and Sun, *Deep Residual Learning for Image Recognition*,
+    CVPR 2016, equations 1 and 2.
+
+    Args:
+        branch: keeps the image's size, and its channels too if there is no shortcut.
+        shortcut: brings x to the branch's channels, usually a 1×1 convolution; None
+            for x itself.
+    """
+
+    def __init__(self, branch: nn.Module, shortcut: nn.Module | None = None) -> None:
+        super().__init__()
+        self.branch = branch
+        self.shortcut = nn.Identity() if shortcut is None else shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, …) to what the branch makes of it; the shortcut must give that shape."""
+        return self.branch(x) + self.shortcut(x)
+
+
+@rule(Residual)
+def _residual(layer: Residual, shape: Shape) -> Step:
+    """Shape and window of the branch; parameters and work of both ways added."""
+    branch, shortcut = ledger(layer.branch, shape), ledger(layer.shortcut, shape)
+    end, short = branch.rows[-1], shortcut.rows[-1]
+    if end.output_shape != short.output_shape:
+        raise ValueError(
+            f"cannot add its branch, {times(*end.output_shape)}, and its shortcut, "
+            f"{times(*short.output_shape)}: the shapes must be equal"
+        )
+    both = [branch, shortcut]
+    return Step(
+        output_shape=end.output_shape,
+        formula=end.formula,
+        parameters=branch.total_parameters + shortcut.total_parameters,
+        parameters_formula=_sum([led.total_parameters for led in both]),
+        macs=branch.total_macs + shortcut.total_macs,
+        macs_formula=_sum([led.total_macs for led in both]),
+        connections=branch.total_connections + shortcut.total_connections,
+        # Of two ways to one place, the window is that of the farther-reaching one.
+        kernel=_wider(end.receptive_field, short.receptive_field),
+        stride=_pair(end.jump),
+        leftover=None if end.receptive_field is None else (0, 0),
+        label=f"Residual, branch of {len(branch.rows)}",
+    )
+
+
+def mini_batch_norm(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
+    """Step 1: batch normalisation after each convolution, in place of the two LRNs.
+
+    544,538 parameters: the convolutions have no biases, since each map's shift is now
+    the normalisation's.
+
+    Source: Ioffe and Szegedy, ICML 2015.
+
+    Args:
+        in_channels: channels of the images, 1 for grey, 3 for RGB.
+        classes: number of logits.
+
+    Returns:
+        Network from (N, in_channels, 28, 28) to (N, classes).
+
+    Raises:
+        ValueError: a count below 1.
+    """
+    _check_arguments(in_channels, classes)
+    net = nn.Sequential(
+        OrderedDict(
+            conv1=nn.Conv2d(in_channels, 24, kernel_size=6, bias=False),  # 24×23×23
+            norm1=nn.BatchNorm2d(24),  # 24×23×23
+            relu1=nn.ReLU(),  # 24×23×23
+            pool1=nn.MaxPool2d(kernel_size=3, stride=2),  # 24×11×11
+            conv2=nn.Conv2d(24, 64, 5, padding=2, groups=2, bias=False),  # 64×11×11
+            norm2=nn.BatchNorm2d(64),  # 64×11×11
+            relu2=nn.ReLU(),  # 64×11×11
+            pool2=nn.MaxPool2d(kernel_size=3, stride=2),  # 64×5×5
+            conv3=nn.Conv2d(64, 96, 3, padding=1, bias=False),  # 96×5×5
+            norm3=nn.BatchNorm2d(96),  # 96×5×5
+            relu3=nn.ReLU(),  # 96×5×5
+            conv4=nn.Conv2d(96, 96, 3, padding=1, groups=2, bias=False),  # 96×5×5
+            norm4=nn.BatchNorm2d(96),  # 96×5×5
+            relu4=nn.ReLU(),  # 96×5×5
+            conv5=nn.Conv2d(96, 64, 3, padding=1, groups=2, bias=False),  # 64×5×5
+            norm5=nn.BatchNorm2d(64),  # 64×5×5
+            relu5=nn.ReLU(),  # 64×5×5
+            pool3=nn.MaxPool2d(kernel_size=3, stride=2),  # 64×2×2
+            flatten=nn.Flatten(),  # 256
+            fc6=nn.Linear(64 * 2 * 2, 512),  # 512
+            relu6=nn.ReLU(),  # 512
+            drop6=nn.Dropout(p=0.5),  # 512
+            fc7=nn.Linear(512, 512),  # 512
+            relu7=nn.ReLU(),  # 512
+            drop7=nn.Dropout(p=0.5),  # 512
+            fc8=nn.Linear(512, classes),  # classes
+        )
+    )
+    return _he(net)
+
+
+def mini_global_pool(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
+    """Step 2: each map's mean goes straight to fc8; pool3, fc6 and fc7 are gone.
+
+    With fc6 and fc7 go their dropouts, and nearly three quarters of the parameters.
+    From here on any image of 12×12 or more fits.
+
+    Source: Lin, Chen and Yan, *Network In Network*, ICLR 2014.
+
+    Args, returns and errors: as `mini_batch_norm`.
+    """
+    _check_arguments(in_channels, classes)
+    net = nn.Sequential(
+        OrderedDict(
+            conv1=nn.Conv2d(in_channels, 24, kernel_size=6, bias=False),  # 24×23×23
+            norm1=nn.BatchNorm2d(24),  # 24×23×23
+            relu1=nn.ReLU(),  # 24×23×23
+            pool1=nn.MaxPool2d(kernel_size=3, stride=2),  # 24×11×11
+            conv2=nn.Conv2d(24, 64, 5, padding=2, groups=2, bias=False),  # 64×11×11
+            norm2=nn.BatchNorm2d(64),  # 64×11×11
+            relu2=nn.ReLU(),  # 64×11×11
+            pool2=nn.MaxPool2d(kernel_size=3, stride=2),  # 64×5×5
+            conv3=nn.Conv2d(64, 96, 3, padding=1, bias=False),  # 96×5×5
+            norm3=nn.BatchNorm2d(96),  # 96×5×5
+            relu3=nn.ReLU(),  # 96×5×5
+            conv4=nn.Conv2d(96, 96, 3, padding=1, groups=2, bias=False),  # 96×5×5
+            norm4=nn.BatchNorm2d(96),  # 96×5×5
+            relu4=nn.ReLU(),  # 96×5×5
+            conv5=nn.Conv2d(96, 64, 3, padding=1, groups=2, bias=False),  # 64×5×5
+            norm5=nn.BatchNorm2d(64),  # 64×5×5
+            relu5=nn.ReLU(),  # 64×5×5
+            gap=nn.AdaptiveAvgPool2d(1),  # 64×1×1
+            flatten=nn.Flatten(),  # 64
+            fc8=nn.Linear(64, classes),  # classes
+        )
+    )
+    return _he(net)
+
+
+def mini_stacks(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
+    """Step 3: two 3×3 convolutions in place of the 6×6, two in place of the 5×5.
+
+    Two 3×3 see 5×5 pixels, with a ReLU more in between. conv1b and conv2b read all
+    the channels of their towers, which is where most of the added work comes from.
+
+    Source: Simonyan and Zisserman, *Very Deep Convolutional Networks*, ICLR 2015.
+
+    Args, returns and errors: as `mini_batch_norm`.
+    """
+    _check_arguments(in_channels, classes)
+    net = nn.Sequential(
+        OrderedDict(
+            conv1a=nn.Conv2d(in_channels, 24, kernel_size=3, bias=False),  # 24×26×26
+            norm1a=nn.BatchNorm2d(24),  # 24×26×26
+            relu1a=nn.ReLU(),  # 24×26×26
+            conv1b=nn.Conv2d(24, 24, 3, bias=False),  # 24×24×24
+            norm1b=nn.BatchNorm2d(24),  # 24×24×24
+            relu1b=nn.ReLU(),  # 24×24×24
+            pool1=nn.MaxPool2d(kernel_size=3, stride=2),  # 24×11×11
+            conv2a=nn.Conv2d(24, 64, 3, padding=1, groups=2, bias=False),  # 64×11×11
+            norm2a=nn.BatchNorm2d(64),  # 64×11×11
+            relu2a=nn.ReLU(),  # 64×11×11
+            conv2b=nn.Conv2d(64, 64, 3, padding=1, groups=2, bias=False),  # 64×11×11
+            norm2b=nn.BatchNorm2d(64),  # 64×11×11
+            relu2b=nn.ReLU(),  # 64×11×11
+            pool2=nn.MaxPool2d(kernel_size=3, stride=2),  # 64×5×5
+            conv3=nn.Conv2d(64, 96, 3, padding=1, bias=False),  # 96×5×5
+            norm3=nn.BatchNorm2d(96),  # 96×5×5
+            relu3=nn.ReLU(),  # 96×5×5
+            conv4=nn.Conv2d(96, 96, 3, padding=1, groups=2, bias=False),  # 96×5×5
+            norm4=nn.BatchNorm2d(96),  # 96×5×5
+            relu4=nn.ReLU(),  # 96×5×5
+            conv5=nn.Conv2d(96, 64, 3, padding=1, groups=2, bias=False),  # 64×5×5
+            norm5=nn.BatchNorm2d(64),  # 64×5×5
+            relu5=nn.ReLU(),  # 64×5×5
+            gap=nn.AdaptiveAvgPool2d(1),  # 64×1×1
+            flatten=nn.Flatten(),  # 64
+            fc8=nn.Linear(64, classes),  # classes
+        )
+    )
+    return _he(net)
+
+
+def mini_residual(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
+    """Step 4: a shortcut around conv2a and conv2b, and one around conv3 and conv4.
+
+    The same convolutions as in `mini_stacks`. Where a block changes the number of
+    channels, its shortcut is a 1×1 convolution. As in He et al., the block's last
+    ReLU comes after the sum.
+
+    Source: He, Zhang, Ren and Sun, CVPR 2016.
+
+    Args, returns and errors: as `mini_batch_norm`.
+    """
+    _check_arguments(in_channels, classes)
+    block2 = nn.Sequential(
+        OrderedDict(
+            conv2a=nn.Conv2d(24, 64, 3, padding=1, groups=2, bias=False),  # 64×11×11
+            norm2a=nn.BatchNorm2d(64),  # 64×11×11
+            relu2a=nn.ReLU(),  # 64×11×11
+            conv2b=nn.Conv2d(64, 64, 3, padding=1, groups=2, bias=False),  # 64×11×11
+            norm2b=nn.BatchNorm2d(64),  # 64×11×11
+        )
+    )
+    block3 = nn.Sequential(
+        OrderedDict(
+            conv3=nn.Conv2d(64, 96, 3, padding=1, bias=False),  # 96×5×5
+            norm3=nn.BatchNorm2d(96),  # 96×5×5
+            relu3=nn.ReLU(),  # 96×5×5
+            conv4=nn.Conv2d(96, 96, 3, padding=1, groups=2, bias=False),  # 96×5×5
+            norm4=nn.BatchNorm2d(96),  # 96×5×5
+        )
+    )
+    net = nn.Sequential(
+        OrderedDict(
+            conv1a=nn.Conv2d(in_channels, 24, kernel_size=3, bias=False),  # 24×26×26
+            norm1a=nn.BatchNorm2d(24),  # 24×26×26
+            relu1a=nn.ReLU(),  # 24×26×26
+            conv1b=nn.Conv2d(24, 24, 3, bias=False),  # 24×24×24
+            norm1b=nn.BatchNorm2d(24),  # 24×24×24
+            relu1b=nn.ReLU(),  # 24×24×24
+            pool1=nn.MaxPool2d(kernel_size=3, stride=2),  # 24×11×11
+            block2=Residual(block2, _one_by_one(24, 64)),  # 64×11×11
+            relu2=nn.ReLU(),  # 64×11×11
+            pool2=nn.MaxPool2d(kernel_size=3, stride=2),  # 64×5×5
+            block3=Residual(block3, _one_by_one(64, 96)),  # 96×5×5
+            relu4=nn.ReLU(),  # 96×5×5
+            conv5=nn.Conv2d(96, 64, 3, padding=1, groups=2, bias=False),  # 64×5×5
+            norm5=nn.BatchNorm2d(64),  # 64×5×5
+            relu5=nn.ReLU(),  # 64×5×5
+            gap=nn.AdaptiveAvgPool2d(1),  # 64×1×1
+            flatten=nn.Flatten(),  # 64
+            fc8=nn.Linear(64, classes),  # classes
+        )
+    )
+    return _he(net)
+
+
+def _one_by_one(channels: int, out_channels: int) -> nn.Sequential:
+    """A shortcut that changes the number of channels, normalised like the branch."""
+    return nn.Sequential(
+        OrderedDict(
+            conv=nn.Conv2d(channels, out_channels, kernel_size=1, bias=False),
+            norm=nn.BatchNorm2d(out_channels),
+        )
+    )
+
+
+def _he(net: nn.Sequential) -> nn.Sequential:
+    """Start weights from N(0, 2/fan-in), biases at 0, inside the blocks too."""
+    for layer in net.modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return net
+
+
+def _sum(numbers: list[int]) -> str:
+    """The working of a sum; empty where there is nothing to add."""
+    if not any(numbers):
+        return ""
+    return f"{' + '.join(f'{n:,}' for n in numbers)} = {sum(numbers):,}"
+
+
+def _pair(number: int | tuple[int, int] | None) -> tuple[int, int] | None:
+    """One number of a row for both directions."""
+    return (number, number) if isinstance(number, int) else number
+
+
+def _wider(
+    one: int | tuple[int, int] | None, other: int | tuple[int, int] | None
+) -> tuple[int, int] | None:
+    """The larger field in each direction, where both are known."""
+    if one is None or other is None:
+        return None
+    (a, b), (c, d) = _pair(one), _pair(other)
+    return max(a, c), max(b, d)
