@@ -17,7 +17,7 @@ from torch import nn
 from alexnet_lab.data import data_folder, fashion_mnist
 from alexnet_lab.data.idx import SHA256, read_idx
 from alexnet_lab.models import lenet5
-from alexnet_lab.precision import choose_precision
+from alexnet_lab.precision import choose_precision, is_large
 
 BATCH = 128
 Step = Callable[[], None]
@@ -106,7 +106,7 @@ def our_steps(name: str, where: torch.device) -> Step:
     net = build(False).to(where)
     precision = choose_precision("auto", net, where)
     layout = torch.contiguous_format
-    if precision.name != "float32":
+    if precision.name != "float32" or (where.type == "cpu" and is_large(net)):
         layout = torch.channels_last
         net.to(memory_format=layout)
     optimizer = torch.optim.SGD(net.parameters(), lr=rate, momentum=0.9)

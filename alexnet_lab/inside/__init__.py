@@ -1,0 +1,32 @@
+"""Looking inside a trained network, without changing it (notebook 08).
+
+Every function here runs the network in evaluation mode, puts each layer's own mode
+back, takes its hooks off whatever happens, and leaves weights and their gradients
+alone. Results are float32 on the CPU.
+"""
+
+from alexnet_lab.inside.attribution import (
+    occlusion_map,
+    randomised,
+    rank_correlation,
+    saliency,
+)
+from alexnet_lab.inside.hooks import activations, watching
+from alexnet_lab.inside.neighbours import Neighbours, nearest_neighbours
+from alexnet_lab.inside.published import published_alexnet
+from alexnet_lab.inside.units import Top, field_patches, top_images
+
+__all__ = [
+    "Neighbours",
+    "Top",
+    "activations",
+    "field_patches",
+    "nearest_neighbours",
+    "occlusion_map",
+    "published_alexnet",
+    "randomised",
+    "rank_correlation",
+    "saliency",
+    "top_images",
+    "watching",
+]

@@ -1,0 +1,132 @@
+"""What comes out of each layer: forward hooks that always come off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from alexnet_lab.evaluation import evaluation_mode
+
+See = Callable[[str, Tensor], None]
+
+
+@contextmanager
+def watching(
+    net: nn.Module, see: See, layers: Sequence[str] | None = None
+) -> Iterator[None]:
+    """Inside, `see(name, output)` is called whenever a layer has run.
+
+    The hooks come off when the block ends, also by an error or an interrupt.
+
+    Args:
+        net: the network.
+        see: gets the layer's name and what it put out, not copied: a later layer with
+            inplace=True would change it.
+        layers: names as in `net.named_modules()`; None for every layer that has no
+            layers inside.
+
+    Raises:
+        ValueError: a name that the network does not have, or none at all.
+    """
+    chosen = _chosen(net, layers)
+    names: dict[nn.Module, list[str]] = {}
+    for name, layer in chosen.items():
+        names.setdefault(layer, []).append(name)
+    handles = []
+    try:
+        for layer, own in names.items():
+            handles.append(layer.register_forward_hook(_hook(own, see)))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def activations(
+    net: nn.Module,
+    images: Tensor,
+    layers: Sequence[str] | None = None,
+    *,
+    batch_size: int = 256,
+) -> dict[str, Tensor]:
+    """What each layer makes of the images.
+
+    Args:
+        net: takes (N, C, H, W); run in evaluation mode, its own mode is put back.
+        images: float (N, C, H, W), as the network reads them.
+        layers: names of layers; None for all of them, in the order they run.
+        batch_size: images at a time.
+
+    Returns:
+        name to output: (N, channels, height, width) or (N, features), float32 copies
+        on the CPU.
+
+    Raises:
+        ValueError: no layer of that name, no images, images that are not a batch.
+    """
+    check_images(images)
+    found: dict[str, list[Tensor]] = {}
+
+    def keep(name: str, output: Tensor) -> None:
+        # copied at once: the next layer may work in place
+        found.setdefault(name, []).append(output.detach().float().cpu().clone())
+
+    where = device_of(net)
+    with evaluation_mode(net), torch.no_grad(), watching(net, keep, layers):
+        for part in images.split(batch_size):
+            net(part.to(where))
+    missing = [name for name in layers or () if name not in found]
+    if missing:
+        raise ValueError(f"the network never ran {', '.join(missing)}")
+    return {name: torch.cat(parts) for name, parts in found.items()}
+
+
+def _hook(names: list[str], see: See) -> Callable[..., None]:
+    """A layer that stands in several places runs several times, in their order."""
+    runs = 0
+
+    def hook(layer: nn.Module, inputs: tuple, output: Tensor) -> None:
+        nonlocal runs
+        name = names[runs % len(names)]
+        runs += 1
+        see(name, output)
+
+    return hook
+
+
+def _chosen(net: nn.Module, layers: Sequence[str] | None) -> dict[str, nn.Module]:
+    known = dict(net.named_modules(remove_duplicate=False))
+    leaves = {name: m for name, m in known.items() if not any(m.children())}
+    if layers is None:
+        return leaves
+    if isinstance(layers, str):
+        raise ValueError(f'layers={layers!r}: write a list, ["{layers}"]')
+    if not layers:
+        raise ValueError("layers is empty: name a layer, or leave it out for all")
+    for name in layers:
+        if name not in known:
+            there = ", ".join(leaves) or "none"
+            raise ValueError(f"no layer is called {name!r}; there are {there}")
+    # the net's own order, so that a layer in two places keeps its names apart
+    return {name: m for name, m in known.items() if name in layers}
+
+
+def check_images(images: Tensor) -> None:
+    """Raise ValueError unless these are floats (N, C, H, W), N at least 1."""
+    if not isinstance(images, Tensor) or images.dim() != 4 or not len(images):
+        got = "×".join(map(str, images.shape)) if isinstance(images, Tensor) else images
+        one = "; write image[None] for one image" if getattr(images, "ndim", 0) else ""
+        raise ValueError(f"images must be a batch N×C×H×W, N ≥ 1; got {got}{one}")
+    if not images.is_floating_point():
+        raise ValueError(
+            f"images must be floats, prepared as in training, not {images.dtype}"
+        )
+
+
+def device_of(net: nn.Module) -> torch.device:
+    """Where the network's weights are; the CPU for one that has none."""
+    first = next(net.parameters(), None)
+    return first.device if first is not None else torch.device("cpu")

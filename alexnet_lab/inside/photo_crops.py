@@ -1,0 +1,191 @@
+"""Learn to tell crops of eight photographs apart: filters from real colours.
+
+    python -m alexnet_lab.inside.photo_crops --steps 3000 --out data/runs/photo_crops
+
+Notebook 08 trains the same network for a moment; this makes the one that ships.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import platform
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from alexnet_lab import checkpoints
+from alexnet_lab.data.augment import RandomCrop, RandomFlip
+from alexnet_lab.data.passes import Passes, check_positive
+from alexnet_lab.data.photos import PHOTOS, photos
+from alexnet_lab.files import write_json
+from alexnet_lab.models import initialise_alexnet
+from alexnet_lab.training import evaluate, fit
+
+CROP = 67  # pixels: the smallest image that AlexNet's layers can read
+SIDE, LEFT = 256, 176  # of the squares; of the columns that training sees
+MIDDLE, SPREAD = 0.5, 0.25  # a crop's pixels, 0..1, become (pixel − 0.5) / 0.25
+RECIPE = {"learning_rate": 0.03, "weight_decay": 5e-3}
+
+
+def photo_net(start: float = 0.003) -> nn.Sequential:
+    """Build the narrow AlexNet of notebook 08: 187,848 parameters, no normalisation.
+
+    Sizes, strides and paddings are the paper's, so 67×67 gives 15-7-3-1. `avgpool`
+    changes nothing there; it lets larger photographs through as well.
+
+    Args:
+        start: standard deviation of conv1's first weights; all others by He's rule.
+
+    Returns:
+        Network from (N, 3, H, W), H and W at least 67, to logits (N, 8).
+
+    Raises:
+        ValueError: start is not above 0.
+    """
+    if not start > 0:
+        raise ValueError(f"start={start}: use a standard deviation above 0")
+    net = nn.Sequential(
+        OrderedDict(
+            conv1=nn.Conv2d(3, 32, kernel_size=11, stride=4),  # 32×15×15
+            relu1=nn.ReLU(),  # 32×15×15
+            pool1=nn.MaxPool2d(kernel_size=3, stride=2),  # 32×7×7
+            conv2=nn.Conv2d(32, 64, kernel_size=5, padding=2, groups=2),  # 64×7×7
+            relu2=nn.ReLU(),  # 64×7×7
+            pool2=nn.MaxPool2d(kernel_size=3, stride=2),  # 64×3×3
+            conv3=nn.Conv2d(64, 96, kernel_size=3, padding=1),  # 96×3×3
+            relu3=nn.ReLU(),  # 96×3×3
+            conv4=nn.Conv2d(96, 96, kernel_size=3, padding=1, groups=2),  # 96×3×3
+            relu4=nn.ReLU(),  # 96×3×3
+            conv5=nn.Conv2d(96, 64, kernel_size=3, padding=1, groups=2),  # 64×3×3
+            relu5=nn.ReLU(),  # 64×3×3
+            pool3=nn.MaxPool2d(kernel_size=3, stride=2),  # 64×1×1
+            avgpool=nn.AdaptiveAvgPool2d(1),  # 64×1×1
+            flatten=nn.Flatten(),  # 64
+            fc6=nn.Linear(64, 128),  # 128
+            relu6=nn.ReLU(),  # 128
+            drop6=nn.Dropout(p=0.5),  # 128
+            fc7=nn.Linear(128, 128),  # 128
+            relu7=nn.ReLU(),  # 128
+            drop7=nn.Dropout(p=0.5),  # 128
+            fc8=nn.Linear(128, len(PHOTOS)),  # 8
+        )
+    )
+    initialise_alexnet(net, "he")
+    nn.init.normal_(net.conv1.weight, std=start)
+    return net
+
+
+class PhotoCrops(Passes):
+    """Random crops of the course's photographs; the label is the photograph.
+
+    Training crops come from the left 176 columns of the 256×256 squares, are mirrored
+    at random and given other colours: contrast times exp(0.3·z), each of red, green
+    and blue shifted by 0.15·z, with a z from N(0, 1) each. Held-out crops come from
+    the right 80 columns, which training never sees, and are left as they are.
+
+    Args:
+        batches: number of batches in a pass.
+        batch_size: crops in a batch.
+        held_out: serve the held-out crops, the same ones in every pass.
+        seed: of places and colours.
+        device: where the batches go; by default :func:`alexnet_lab.device`.
+        root: the data folder; by default the course's own.
+
+    Raises:
+        ValueError: a count below 1.
+    """
+
+    def __init__(
+        self,
+        batches: int,
+        batch_size: int = 64,
+        *,
+        held_out: bool = False,
+        seed: int = 0,
+        device: torch.device | str | None = None,
+        root: str | Path | None = None,
+    ) -> None:
+        check_positive("batches", batches)
+        check_positive("batch_size", batch_size)
+        labels = torch.arange(batches * batch_size) % len(PHOTOS)
+        super().__init__(
+            labels, batch_size=batch_size, shuffle=True, seed=seed, device=device
+        )
+        squares = torch.stack(list(photos(SIDE, root=root).values()))
+        part = squares[..., LEFT:] if held_out else squares[..., :LEFT]
+        self.parts, self.held_out = part.contiguous(), held_out
+        self.classes, self.image_shape = PHOTOS, (3, CROP, CROP)
+
+    def batches_from(self, start: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The pass from batch number ``start`` on: what an exact resume needs."""
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        if self.held_out:
+            epoch = 0
+        cut, flip = RandomCrop(CROP), RandomFlip()
+        for number, chosen in enumerate(self._chosen(start, epoch), start):
+            # drawn on the CPU, so that every machine sees the same crops
+            generator = self._generator(epoch, number)
+            labels = self.labels[chosen]
+            crops = (cut(self.parts[labels], generator) / 255 - MIDDLE) / SPREAD
+            if not self.held_out:
+                crops = recoloured(flip(crops, generator), generator)
+            yield crops.to(self.device), labels.to(self.device)
+
+    def _generator(self, epoch: int, number: int) -> torch.Generator:
+        where, self.device = self.device, torch.device("cpu")
+        try:
+            return super()._generator(epoch, number)
+        finally:
+            self.device = where
+
+
+def prepared(pictures: Tensor) -> Tensor:
+    """uint8 (N, 3, H, W) as `photo_net` reads them: (pixel/255 − 0.5) / 0.25."""
+    return (pictures.float() / 255 - MIDDLE) / SPREAD
+
+
+def recoloured(
+    images: Tensor, generator: torch.Generator, strength: float = 0.3
+) -> Tensor:
+    """Give each image, float (B, 3, H, W), another contrast and tint of its own."""
+    mean = images.mean(dim=(2, 3), keepdim=True)
+    contrast = torch.randn(len(images), 1, 1, 1, generator=generator)
+    tint = torch.randn(len(images), 3, 1, 1, generator=generator)
+    gain = (strength * contrast).exp()
+    return (images - mean) * gain + mean + strength / 2 * tint
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train, and record weights, history and result in the folder ``--out``."""
+    parser = argparse.ArgumentParser(prog="python -m alexnet_lab.inside.photo_crops")
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    torch.manual_seed(options.seed)
+    net = photo_net()
+    train = PhotoCrops(options.steps, seed=options.seed)
+    history = fit(net, train, seed=options.seed, **RECIPE)
+    if history.interrupted:
+        return 1
+    history.save(options.out / "history.json")
+    checkpoints.save(net.state_dict(), options.out / "weights.pt")
+    result = {
+        "command": "python -m alexnet_lab.inside.photo_crops "
+        f"--steps {options.steps} --seed {options.seed} --out {options.out.as_posix()}",
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{platform.machine()}, {history.machine}",
+        "torch": torch.__version__,
+        "training_seconds": round(history.seconds, 1),
+        "held_out": evaluate(net, PhotoCrops(16, held_out=True, seed=1))._asdict(),
+    }
+    write_json(result, options.out / "result.json")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,97 @@
+"""What excites a unit most: whole images, and the patches that it sees of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from alexnet_lab.accounting import Ledger
+from alexnet_lab.evaluation import evaluation_mode
+from alexnet_lab.inside.hooks import check_images, device_of, watching
+from alexnet_lab.plots.fields import field_of
+
+
+class Top(NamedTuple):
+    """The result of :func:`top_images`: for each unit, its k images, best first."""
+
+    values: Tensor  # float32 (units, k)
+    images: Tensor  # int64 (units, k), numbers of the images
+    rows: Tensor  # int64 (units, k), place in the map; 0 in a fully connected layer
+    columns: Tensor  # int64 (units, k)
+
+
+def top_images(
+    net: nn.Module, images: Tensor, layer: str, k: int = 8, *, batch_size: int = 256
+) -> Top:
+    """The k images that excite each unit of a layer most.
+
+    In a convolutional layer a unit is a channel, and an image counts by the largest
+    value in the channel's map; `rows` and `columns` say where that is.
+
+    Args:
+        net: the network; run in evaluation mode, its own mode is put back.
+        images: float (N, C, H, W), as the network reads them.
+        layer: name of the layer.
+        k: images a unit, 1 to N.
+        batch_size: images at a time; only each unit's maximum is kept.
+
+    Raises:
+        ValueError: no layer of that name, k out of range, images that are no batch.
+    """
+    check_images(images)
+    if isinstance(k, bool) or not 1 <= k <= len(images):
+        raise ValueError(f"k={k}: there are 1 to {len(images):,} images")
+    best, place, wide = [], [], 1
+
+    def see(name: str, output: Tensor) -> None:
+        nonlocal wide
+        wide = output.shape[-1] if output.dim() == 4 else 1
+        maps = output.detach().float().cpu()
+        maps = maps.flatten(2) if maps.dim() > 2 else maps[..., None]
+        peak = maps.max(dim=2)
+        best.append(peak.values)
+        place.append(peak.indices)
+
+    where = device_of(net)
+    with evaluation_mode(net), torch.no_grad(), watching(net, see, [layer]):
+        for part in images.split(batch_size):
+            net(part.to(where))
+    found = torch.cat(best).T.topk(k, dim=1)  # (units, k)
+    places = torch.cat(place).T.gather(1, found.indices)
+    return Top(found.values, found.indices, places // wide, places % wide)
+
+
+def field_patches(
+    ledger: Ledger, layer: str, images: Tensor, rows: Tensor, columns: Tensor
+) -> Tensor:
+    """Cut out of each image what one unit of a layer sees, by the ledger's arithmetic.
+
+    Args:
+        ledger: of the network, for images of this size.
+        layer: name of a layer with a receptive field.
+        images: (k, C, H, W) of any type.
+        rows, columns: (k,) place of the unit in the layer's map, one an image.
+
+    Returns:
+        (k, C, h, w), h×w the receptive field; zeros beyond the image's edge.
+
+    Raises:
+        KeyError: no layer of this name.
+        ValueError: another size than the ledger's; a unit outside the map.
+    """
+    size = tuple(ledger.input_shape)
+    if tuple(images.shape[1:]) != size:
+        raise ValueError(f"the ledger is for {size}, images are {tuple(images.shape)}")
+    if not len(images) == len(rows) == len(columns):
+        raise ValueError("give one row and one column an image")
+    patches = []
+    for image, row, column in zip(images, rows, columns, strict=True):
+        top, left, high, wide = field_of(ledger, ledger[layer], int(row), int(column))
+        edge = max(0, -top, -left, top + high - size[1], left + wide - size[2])
+        padded = F.pad(image, [edge] * 4)
+        top, left = top + edge, left + edge
+        patches.append(padded[:, top : top + high, left : left + wide])
+    return torch.stack(patches)
