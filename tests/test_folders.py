@@ -276,8 +276,8 @@ def broken_files(folder: Path) -> dict[str, str]:
     picture(folder / "thin.png", size=(4_000, 2))
     Image.fromarray(np.ones((8, 8), dtype=np.float32)).save(folder / "float.tif")
     return {
-        "half.jpg": "(?i)truncated",
-        "half.png": "(?i)truncated",
+        "half.jpg": "(?i)truncated|cannot load",
+        "half.png": "(?i)truncated|cannot load",
         "page.jpg": "cannot identify image file",
         "head.png": ".",
         "thin.png": "more than 40 times as long as wide",
