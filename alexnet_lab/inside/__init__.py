@@ -13,7 +13,7 @@ from alexnet_lab.inside.attribution import (
 )
 from alexnet_lab.inside.hooks import activations, watching
 from alexnet_lab.inside.neighbours import Neighbours, nearest_neighbours
-from alexnet_lab.inside.published import published_alexnet
+from alexnet_lab.inside.published import imagenet_pixels, published_alexnet
 from alexnet_lab.inside.units import Top, field_patches, top_images
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Top",
     "activations",
     "field_patches",
+    "imagenet_pixels",
     "nearest_neighbours",
     "occlusion_map",
     "published_alexnet",

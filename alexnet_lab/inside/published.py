@@ -33,3 +33,10 @@ def published_alexnet(
         return load_torchvision_weights(net, source).eval()
     except FileNotFoundError:
         return None
+
+
+def imagenet_pixels(pictures: Tensor) -> Tensor:
+    """uint8 (N, 3, H, W) as the published network reads them: ImageNet's statistics."""
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+    deviation = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    return (pictures.float() / 255 - mean) / deviation

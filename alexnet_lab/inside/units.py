@@ -65,7 +65,12 @@ def top_images(
 
 
 def field_patches(
-    ledger: Ledger, layer: str, images: Tensor, rows: Tensor, columns: Tensor
+    ledger: Ledger,
+    layer: str,
+    images: Tensor,
+    rows: Tensor,
+    columns: Tensor,
+    outside: float = 0,
 ) -> Tensor:
     """Cut out of each image what one unit of a layer sees, by the ledger's arithmetic.
 
@@ -74,9 +79,10 @@ def field_patches(
         layer: name of a layer with a receptive field.
         images: (k, C, H, W) of any type.
         rows, columns: (k,) place of the unit in the layer's map, one an image.
+        outside: what stands for the field's pixels beyond the image's edge.
 
     Returns:
-        (k, C, h, w), h×w the receptive field; zeros beyond the image's edge.
+        (k, C, h, w), h×w the receptive field.
 
     Raises:
         KeyError: no layer of this name.
@@ -91,7 +97,7 @@ def field_patches(
     for image, row, column in zip(images, rows, columns, strict=True):
         top, left, high, wide = field_of(ledger, ledger[layer], int(row), int(column))
         edge = max(0, -top, -left, top + high - size[1], left + wide - size[2])
-        padded = F.pad(image, [edge] * 4)
+        padded = F.pad(image, [edge] * 4, value=outside)
         top, left = top + edge, left + edge
         patches.append(padded[:, top : top + high, left : left + wide])
     return torch.stack(patches)

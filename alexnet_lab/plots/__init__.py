@@ -18,8 +18,10 @@ from alexnet_lab.plots.effects import Cost, Effect, draw_costs, draw_effects
 from alexnet_lab.plots.fields import draw_field_on_image, draw_receptive_fields
 from alexnet_lab.plots.images import feature_maps, filters, image_grid
 from alexnet_lab.plots.roof import draw_roofline
+from alexnet_lab.plots.rows import labelled_rows
 from alexnet_lab.plots.shares import kind_shares, layer_shares
 from alexnet_lab.plots.show import show
+from alexnet_lab.plots.through import through_layers
 from alexnet_lab.plots.windows import compare_floor_and_ceil, draw_windows
 from alexnet_lab.plots.windows_2d import draw_windows_2d
 
@@ -45,8 +47,10 @@ __all__ = [
     "filters",
     "image_grid",
     "kind_shares",
+    "labelled_rows",
     "layer_shares",
     "show",
+    "through_layers",
     "timeline",
 ]
 
