@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alexnet_lab.plots.images import shape_of, to_numpy
-from alexnet_lab.plots.style import INK, SMALL, new_figure, styled, wrapped
+from alexnet_lab.plots.style import ORANGE, SMALL, new_figure, styled, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,8 +47,8 @@ def labelled_rows(
         raise ValueError(f"{len(titles)} titles for {count} columns")
     heights = [p.shape[1] / p.shape[2] for p in pictures.values()]
     inches = min(1.35, 9.0 / count)  # width of one picture
-    top = 0.75 if titles is not None else 0.45
-    figure = new_figure(inches * count + 1.3, inches * 1.02 * sum(heights) + top)
+    top = 0.55 if titles is not None else 0.33
+    figure = new_figure(inches * count + 1.3, inches * sum(heights) + top)
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
     axes = figure.subplots(
         len(pictures), count, squeeze=False, gridspec_kw={"height_ratios": heights}
@@ -103,4 +103,4 @@ def _draw(ax: Axes, picture: np.ndarray, marked: bool) -> None:
     ax.set_xticks([])
     ax.set_yticks([])
     ax.spines[:].set_visible(marked)
-    ax.spines[:].set(color=INK, linewidth=4)
+    ax.spines[:].set(color=ORANGE, linewidth=4)
