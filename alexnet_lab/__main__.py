@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import importlib
 import inspect
-import platform
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +17,7 @@ from alexnet_lab import distributed
 from alexnet_lab.data import Splits
 from alexnet_lab.files import write_json
 from alexnet_lab.history import History
+from alexnet_lab.runtime import provenance
 
 INPUTS = {
     "lenet5": (1, 28, 28),
@@ -247,11 +246,9 @@ def _train(options: argparse.Namespace) -> int:
 
 def _result(history: History) -> dict[str, object]:
     """What a reader of a recorded run wants to know first."""
+    command = " ".join(["python -m alexnet_lab", *sys.argv[1:]])
     return {
-        "command": " ".join(["python -m alexnet_lab", *sys.argv[1:]]),
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{platform.machine()}, {history.machine}",
-        "torch": torch.__version__,
+        **provenance(command, history.machine),
         "training_seconds": round(history.seconds, 1),
         "validation_accuracy": history.last.validation_accuracy,
     }

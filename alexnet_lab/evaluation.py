@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
 import torch
@@ -35,11 +35,20 @@ class Predictions(NamedTuple):
     probabilities: torch.Tensor  # float32 (N, classes)
 
 
-@contextmanager
-def evaluation_mode(net: nn.Module) -> Iterator[None]:
+def evaluation_mode(net: nn.Module) -> AbstractContextManager[None]:
     """Dropout and running statistics off inside, each layer's own mode back after."""
+    return _mode(net, training=False)
+
+
+def training_mode(net: nn.Module) -> AbstractContextManager[None]:
+    """Dropout and running statistics on inside, each layer's own mode back after."""
+    return _mode(net, training=True)
+
+
+@contextmanager
+def _mode(net: nn.Module, training: bool) -> Iterator[None]:
     modes = {module: module.training for module in net.modules()}
-    net.eval()
+    net.train(training)
     try:
         yield
     finally:

@@ -86,6 +86,22 @@ def is_large(net: nn.Module) -> bool:
     return _work(net) >= WORTH_IT_ON_CPU
 
 
+def choose_layout(
+    channels_last: bool | None,
+    precision: Precision,
+    net: nn.Module,
+    device: torch.device,
+) -> torch.memory_format:
+    """The wanted layout of images; None chooses what is fast here.
+
+    That is pixel by pixel in 16 bits, and for a large network on a CPU.
+    """
+    if channels_last is None:
+        large = device.type == "cpu" and is_large(net)
+        channels_last = large or precision.name != "float32"
+    return torch.channels_last if channels_last else torch.contiguous_format
+
+
 def _work(net: nn.Module) -> int:
     """Multiply-accumulates an image, roughly: every weight once, convolutions often.
 

@@ -23,7 +23,8 @@ import torch
 from torch import nn
 
 from alexnet_lab.accounting import Row, ledger, named_layers
-from alexnet_lab.evaluation import evaluation_mode
+from alexnet_lab.evaluation import evaluation_mode, training_mode
+from alexnet_lab.inside.hooks import hooked
 
 FLOAT = 4  # bytes of a float32 number
 
@@ -81,15 +82,9 @@ def _stopwatches(net: nn.Module) -> Iterator[list[float]]:
         _wait_for(output.device)
         laps.append(time.perf_counter() - started.pop())
 
-    handles = []
-    try:
-        for layer in {id(layer): layer for _, layer in named_layers(net)}.values():
-            handles.append(layer.register_forward_pre_hook(start))
-            handles.append(layer.register_forward_hook(stop))
+    layers = (layer for _, layer in named_layers(net))
+    with hooked(layers, before=start, after=stop):
         yield laps
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _wait_for(device: torch.device) -> None:
@@ -134,24 +129,11 @@ def kept_bytes(net: nn.Sequential, images: torch.Tensor) -> dict[str, int]:
     def enter(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         here[:] = [next(current)]
 
-    was_training = {module: module.training for module in net.modules()}
-    handles = []
-    try:
-        net.train()
-        for layer in {id(layer): layer for _, layer in layers}.values():
-            handles.append(layer.register_forward_pre_hook(enter))
-        with torch.enable_grad(), _saved_tensors(pack):
-            net(images)
-    finally:
-        for handle in handles:
-            handle.remove()
-        for module, mode in was_training.items():
-            module.training = mode
+    saving = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
+    entering = hooked((layer for _, layer in layers), before=enter)
+    with training_mode(net), torch.enable_grad(), entering, saving:
+        net(images)
     return kept
-
-
-def _saved_tensors(pack):  # noqa: ANN001, ANN202  a context of torch.autograd
-    return torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
 
 
 # ------------------------------------------------------------------------ counted work

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import platform
 import random
@@ -50,6 +51,21 @@ def _device_named(wanted: str) -> torch.device:
             f"{DEVICE_VARIABLE}={wanted!r}, but that device is not here; found: {found}"
         )
     return chosen
+
+
+def provenance(command: str, machine: str) -> dict[str, str]:
+    """What the result.json of every recorded run begins with.
+
+    Args:
+        command: what makes it again.
+        machine: what computed, and in which type; the processor's kind is put before.
+    """
+    return {
+        "command": command,
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{platform.machine()}, {machine}",
+        "torch": torch.__version__,
+    }
 
 
 def budget() -> str:

@@ -13,9 +13,7 @@ compared on the validation images; the test images are never looked at.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
-import platform
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -28,6 +26,7 @@ import torch
 from alexnet_lab.accounting import ledger
 from alexnet_lab.data import fashion_mnist
 from alexnet_lab.files import whole_file, write_json
+from alexnet_lab.runtime import provenance
 from alexnet_lab.training import TrainingDiverged, evaluate, fit
 from alexnet_lab.variants import STUDIES, Variant
 
@@ -313,11 +312,9 @@ def _write_result(
     arguments: Sequence[str], settings: Settings, runs: list[Run], out: Path
 ) -> None:
     """Write what a reader of the recorded study wants to know first."""
+    command = f"python -m alexnet_lab.study {shlex.join(arguments)}"
     result = {
-        "command": f"python -m alexnet_lab.study {shlex.join(arguments)}",
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, float32",
-        "torch": torch.__version__,
+        **provenance(command, f"{torch.get_num_threads()} threads, float32"),
         "compared_on": "5,000 validation images a seed; the test images are not used",
         **asdict(settings),
         "runs": len(runs),

@@ -24,7 +24,7 @@ from alexnet_lab.evaluation import Predictions, Score, evaluate, predict
 from alexnet_lab.history import EpochRecord, History
 from alexnet_lab.interrupt import Interrupt
 from alexnet_lab.optimizers import MakeOptimizer, TemperedCrossEntropy, make_optimizer
-from alexnet_lab.precision import choose_precision, is_large
+from alexnet_lab.precision import choose_layout, choose_precision
 from alexnet_lab.progress import Progress
 from alexnet_lab.runtime import device as best_device
 from alexnet_lab.schedules import Schedule, choose_schedule
@@ -180,10 +180,10 @@ class _Run:
         self, precision: str, channels_last: bool | None, compile: bool
     ) -> None:
         self.precision = choose_precision(precision, self.net, self.device)
-        if channels_last is None:
-            large = self.device.type == "cpu" and is_large(self.net)
-            channels_last = large or self.precision.name != "float32"
-        self.layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.layout = choose_layout(
+            channels_last, self.precision, self.net, self.device
+        )
+        channels_last = self.layout == torch.channels_last
         if channels_last:
             self.net.to(memory_format=torch.channels_last)
         self.forward = self.team.wrap(self.net, self.device)

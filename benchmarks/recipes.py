@@ -17,7 +17,7 @@ from torch import nn
 from alexnet_lab.data import data_folder, fashion_mnist
 from alexnet_lab.data.idx import SHA256, read_idx
 from alexnet_lab.models import lenet5
-from alexnet_lab.precision import choose_precision, is_large
+from alexnet_lab.precision import choose_layout, choose_precision
 
 BATCH = 128
 Step = Callable[[], None]
@@ -105,9 +105,8 @@ def our_steps(name: str, where: torch.device) -> Step:
     torch.manual_seed(0)
     net = build(False).to(where)
     precision = choose_precision("auto", net, where)
-    layout = torch.contiguous_format
-    if precision.name != "float32" or (where.type == "cpu" and is_large(net)):
-        layout = torch.channels_last
+    layout = choose_layout(None, precision, net, where)
+    if layout == torch.channels_last:
         net.to(memory_format=layout)
     optimizer = torch.optim.SGD(net.parameters(), lr=rate, momentum=0.9)
     batches = _endless(fashion_mnist(size, BATCH, device=where).train)

@@ -88,10 +88,12 @@ class Passes:
         whole = order.split(self.batch_size)[start:]
         return [batch[self.rank :: self.shares] for batch in whole]
 
-    def _generator(self, epoch: int, number: int) -> torch.Generator:
-        """The generator for the augmentation of one batch."""
+    def _generator(
+        self, epoch: int, number: int, device: torch.device | str | None = None
+    ) -> torch.Generator:
+        """The generator for the augmentation of one batch, where the batches go."""
         seed = mix_seeds(self.seed, epoch, number + 1, self.rank)
-        return torch.Generator(device=self.device).manual_seed(seed)
+        return torch.Generator(device=device or self.device).manual_seed(seed)
 
 
 def check_positive(name: str, value: int) -> None:

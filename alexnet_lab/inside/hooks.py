@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 
 import torch
 from torch import Tensor, nn
@@ -31,14 +32,38 @@ def watching(
     Raises:
         ValueError: a name that the network does not have, or none at all.
     """
-    chosen = _chosen(net, layers)
     names: dict[nn.Module, list[str]] = {}
-    for name, layer in chosen.items():
+    for name, layer in _chosen(net, layers).items():
         names.setdefault(layer, []).append(name)
+    # a layer that stands in several places runs several times, in their order
+    turns = {layer: cycle(own) for layer, own in names.items()}
+
+    def after(layer: nn.Module, inputs: tuple, output: Tensor) -> None:
+        see(next(turns[layer]), output)
+
+    with hooked(names, after=after):
+        yield
+
+
+@contextmanager
+def hooked(
+    layers: Iterable[nn.Module],
+    *,
+    before: Callable[..., None] | None = None,
+    after: Callable[..., None] | None = None,
+) -> Iterator[None]:
+    """Inside, `before(layer, inputs)` and `after(layer, inputs, output)` are called.
+
+    One hook of each kind on every layer, however often it is named. They come off when
+    the block ends, also by an error or an interrupt.
+    """
     handles = []
     try:
-        for layer, own in names.items():
-            handles.append(layer.register_forward_hook(_hook(own, see)))
+        for layer in dict.fromkeys(layers):
+            if before:
+                handles.append(layer.register_forward_pre_hook(before))
+            if after:
+                handles.append(layer.register_forward_hook(after))
         yield
     finally:
         for handle in handles:
@@ -82,19 +107,6 @@ def activations(
     if missing:
         raise ValueError(f"the network never ran {', '.join(missing)}")
     return {name: torch.cat(parts) for name, parts in found.items()}
-
-
-def _hook(names: list[str], see: See) -> Callable[..., None]:
-    """A layer that stands in several places runs several times, in their order."""
-    runs = 0
-
-    def hook(layer: nn.Module, inputs: tuple, output: Tensor) -> None:
-        nonlocal runs
-        name = names[runs % len(names)]
-        runs += 1
-        see(name, output)
-
-    return hook
 
 
 def _chosen(net: nn.Module, layers: Sequence[str] | None) -> dict[str, nn.Module]:

@@ -8,8 +8,6 @@ Notebook 08 trains the same network for a moment; this makes the one that ships.
 from __future__ import annotations
 
 import argparse
-import datetime
-import platform
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +21,7 @@ from alexnet_lab.data.passes import Passes, check_positive
 from alexnet_lab.data.photos import PHOTOS, photos
 from alexnet_lab.files import write_json
 from alexnet_lab.models import initialise_alexnet
+from alexnet_lab.runtime import provenance
 from alexnet_lab.training import evaluate, fit
 
 CROP = 67  # pixels: the smallest image that AlexNet's layers can read
@@ -128,19 +127,12 @@ class PhotoCrops(Passes):
         cut, flip = RandomCrop(CROP), RandomFlip()
         for number, chosen in enumerate(self._chosen(start, epoch), start):
             # drawn on the CPU, so that every machine sees the same crops
-            generator = self._generator(epoch, number)
+            generator = self._generator(epoch, number, device="cpu")
             labels = self.labels[chosen]
-            crops = (cut(self.parts[labels], generator) / 255 - MIDDLE) / SPREAD
+            crops = prepared(cut(self.parts[labels], generator))
             if not self.held_out:
                 crops = recoloured(flip(crops, generator), generator)
             yield crops.to(self.device), labels.to(self.device)
-
-    def _generator(self, epoch: int, number: int) -> torch.Generator:
-        where, self.device = self.device, torch.device("cpu")
-        try:
-            return super()._generator(epoch, number)
-        finally:
-            self.device = where
 
 
 def prepared(pictures: Tensor) -> Tensor:
@@ -174,12 +166,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     history.save(options.out / "history.json")
     checkpoints.save(net.state_dict(), options.out / "weights.pt")
+    command = (
+        "python -m alexnet_lab.inside.photo_crops "
+        f"--steps {options.steps} --seed {options.seed} --out {options.out.as_posix()}"
+    )
     result = {
-        "command": "python -m alexnet_lab.inside.photo_crops "
-        f"--steps {options.steps} --seed {options.seed} --out {options.out.as_posix()}",
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{platform.machine()}, {history.machine}",
-        "torch": torch.__version__,
+        **provenance(command, history.machine),
         "training_seconds": round(history.seconds, 1),
         "held_out": evaluate(net, PhotoCrops(16, held_out=True, seed=1))._asdict(),
     }

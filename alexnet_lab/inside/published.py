@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from alexnet_lab.data.folder_batches import IMAGENET_STATISTICS
 from alexnet_lab.models import alexnet_torchvision, load_torchvision_weights
 
 
@@ -37,6 +38,5 @@ def published_alexnet(
 
 def imagenet_pixels(pictures: Tensor) -> Tensor:
     """uint8 (N, 3, H, W) as the published network reads them: ImageNet's statistics."""
-    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
-    deviation = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    mean, deviation = (torch.tensor(v).view(3, 1, 1) for v in IMAGENET_STATISTICS)
     return (pictures.float() / 255 - mean) / deviation

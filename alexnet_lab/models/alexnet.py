@@ -275,14 +275,20 @@ def initialise_alexnet(net: nn.Sequential, initialisation: str) -> nn.Sequential
         if initialisation == "pytorch":
             layer.reset_parameters()
         elif initialisation == "he":
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
+            he_(layer)
         else:
             wide = initialisation == "code" and name in ("conv3", "conv4", "conv5")
             nn.init.normal_(layer.weight, std=0.03 if wide else 0.01)
             alive = name in ("conv2", "conv4", "conv5", "fc6", "fc7")
             nn.init.constant_(layer.bias, 1.0 if alive else 0.0)
     return net
+
+
+def he_(layer: nn.Conv2d | nn.Linear) -> None:
+    """Set weights to N(0, 2/fan-in) (He et al. 2015), biases, if there are, to 0."""
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
 
 
 def lrn_per_tower(norm: nn.LocalResponseNorm, maps: Tensor, towers: int = 2) -> Tensor:

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from torch import Tensor, nn
 
 from alexnet_lab.accounting import ledger
-from alexnet_lab.models.alexnet import _check_arguments
+from alexnet_lab.models.alexnet import _check_arguments, he_
 from alexnet_lab.rules import Shape, Step, rule, times
 
 __all__ = [
@@ -275,12 +275,10 @@ def _one_by_one(channels: int, out_channels: int) -> nn.Sequential:
 
 
 def _he(net: nn.Sequential) -> nn.Sequential:
-    """Start weights from N(0, 2/fan-in), biases at 0, inside the blocks too."""
+    """Start by He's rule, inside the blocks too."""
     for layer in net.modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
+            he_(layer)
     return net
 
 

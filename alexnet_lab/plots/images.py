@@ -51,7 +51,7 @@ def image_grid(
         ValueError: for another shape, no images, values that aren't finite, or the
             wrong number of titles.
     """
-    array = _scaled(_as_images(images))
+    array = scaled(as_images(images))
     if titles is not None and len(titles) != len(array):
         raise ValueError(f"{len(titles)} titles for {len(array)} images")
     title = title or (f"{len(array):,} images" if len(array) > 1 else "1 image")
@@ -137,7 +137,7 @@ def feature_maps(
         words += f", the first {len(part)}"
     low, high = float(part.min()), float(part.max())
     numbers = [str(channel) for channel in range(len(part))]
-    figure, ax = _grid(_scaled(part[..., None]), numbers, columns, cmap, title or words)
+    figure, ax = _grid(scaled(part[..., None]), numbers, columns, cmap, title or words)
     _scale_bar(figure, ax, cmap, low, high)
     return figure
 
@@ -205,14 +205,14 @@ def _scale_bar(figure: Figure, ax: Axes, cmap: str, low: float, high: float) -> 
     bar.outline.set_visible(False)
 
 
-def _as_images(images: Tensor) -> np.ndarray:
-    """Return images as N×H×W×C, C = 1 or 3."""
+def as_images(images: Tensor, what: str = "images") -> np.ndarray:
+    """Return images as N×H×W×C, C = 1 or 3; `what` is named in an error."""
     array = to_numpy(images)
     if array.ndim == 3:
         array = array[:, None]
     if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
         raise ValueError(
-            "images must be N×1×H×W, N×3×H×W or N×H×W, with at least one image; "
+            f"{what} must be N×1×H×W, N×3×H×W or N×H×W, with at least one image; "
             f"got {shape_of(array)}"
         )
     return np.moveaxis(array, 1, -1)
@@ -231,17 +231,20 @@ def one_image(image: Tensor) -> np.ndarray:
         raise ValueError(
             f"one image is C×H×W, 1×C×H×W or H×W, C = 1 or 3; got {shape_of(array)}"
         )
-    array = _scaled(np.moveaxis(array, 0, -1))
+    array = scaled(np.moveaxis(array, 0, -1))
     return array[..., 0] if array.shape[-1] == 1 else array
 
 
-def _scaled(array: np.ndarray) -> np.ndarray:
-    """Return a copy with values from 0 to 1: uint8 by 255, others by their range."""
+def scaled(array: np.ndarray, axis: tuple[int, ...] | None = None) -> np.ndarray:
+    """Return a copy with values from 0 to 1: uint8 by 255, others by their range.
+
+    The range is that of all values, or along `axis`, as in (1, 2, 3) for each image.
+    """
     if array.dtype == np.uint8:
         return array / np.float32(255)
     values = _finite(array.astype(np.float32))
-    low, high = values.min(), values.max()
-    return (values - low) / (high - low if high > low else 1)
+    low, high = (f(axis=axis, keepdims=True) for f in (values.min, values.max))
+    return (values - low) / np.where(high > low, high - low, 1)
 
 
 def _finite(array: np.ndarray) -> np.ndarray:

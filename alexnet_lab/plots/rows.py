@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alexnet_lab.plots.images import shape_of, to_numpy
+from alexnet_lab.plots.images import as_images, scaled, to_numpy
 from alexnet_lab.plots.style import ORANGE, SMALL, new_figure, styled, wrapped
 
 if TYPE_CHECKING:
@@ -41,7 +41,11 @@ def labelled_rows(
         ValueError: no rows, rows of different lengths, other shapes, values that are
             not finite, or the wrong number of titles.
     """
-    pictures = {name: _pictures(name, images, share) for name, images in rows.items()}
+    axis = None if share else (1, 2, 3)
+    pictures = {
+        name: scaled(as_images(images, f"row {name!r}"), axis)
+        for name, images in rows.items()
+    }
     count = _common_length(pictures)
     if titles is not None and len(titles) != count:
         raise ValueError(f"{len(titles)} titles for {count} columns")
@@ -66,26 +70,6 @@ def labelled_rows(
         ax.set_title(written, fontsize=SMALL, fontweight="normal", loc="center", pad=3)
     figure.suptitle(title or ", ".join(pictures), x=0.01, ha="left")
     return figure
-
-
-def _pictures(name: str, images: Tensor, share: bool) -> np.ndarray:
-    """Return N×H×W×C from 0 to 1, on a copy."""
-    array = to_numpy(images)
-    array = array[:, None] if array.ndim == 3 else array
-    if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
-        raise ValueError(
-            f"row {name!r} must be N×1×H×W, N×3×H×W or N×H×W; got {shape_of(array)}"
-        )
-    array = np.moveaxis(array, 1, -1)
-    if array.dtype == np.uint8:
-        return array / np.float32(255)
-    values = array.astype(np.float32)
-    if not np.isfinite(values).all():
-        raise ValueError(f"row {name!r} holds values that are NaN or infinite")
-    axes = None if share else (1, 2, 3)
-    low = values.min(axis=axes, keepdims=True)
-    high = values.max(axis=axes, keepdims=True)
-    return (values - low) / np.where(high > low, high - low, 1)
 
 
 def _common_length(pictures: Mapping[str, np.ndarray]) -> int:
