@@ -207,7 +207,9 @@ class _Run:
         while self.epoch < epochs and not interrupt.wanted:
             try:
                 self.train_epoch(interrupt)
-            except KeyboardInterrupt:  # not by signal: from within a batch
+            except KeyboardInterrupt:
+                # Not by signal: from within a batch, whose step may be half done. The
+                # last checkpoint stays as it is.
                 interrupt.wanted = True
                 self.history.interrupted = True
                 break
@@ -334,9 +336,9 @@ class _Run:
         rate = self.settings["learning_rate"]
         saved = self.checkpoint is not None and self.checkpoint.exists()
         kept = (
-            f"{self.checkpoint} still holds the last good state"
+            f"The checkpoint {self.checkpoint} still holds the last good state"
             if saved
-            else "the network's weights are spoilt: build it anew"
+            else "The network's weights are spoilt: build it anew"
         )
         return (
             f"the loss became {loss} in epoch {self.epoch + 1} (before that: "

@@ -7,6 +7,18 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+Repeat = Callable[[int], None]  # takes so many steps
+
+
+def repeat(step: Callable[[], None]) -> Repeat:
+    """A function that takes ``step`` so many times."""
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            step()
+
+    return run
+
 
 class Timing(NamedTuple):
     """Seconds a call: the median, and the quarters below and above it."""
@@ -24,19 +36,19 @@ class Timing(NamedTuple):
 
 
 def interleaved(
-    steps: Mapping[str, Callable[[], None]], rounds: int, calls: Mapping[str, int]
+    timed: Mapping[str, Repeat], rounds: int, calls: Mapping[str, int]
 ) -> dict[str, Timing]:
-    """Time each of ``steps`` in turn, ``rounds`` times, after one round to warm up.
+    """Time each in turn, ``rounds`` times, after one round to warm up.
 
     Args:
-        calls: how many calls of each step make one measurement.
+        timed: what takes so many steps when it is told how many.
+        calls: how many steps of each make one measurement.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    seconds: dict[str, list[float]] = {name: [] for name in timed}
     for number in range(rounds + 1):
-        for name, step in steps.items():
+        for name, run in timed.items():
             start = time.perf_counter()
-            for _ in range(calls[name]):
-                step()
+            run(calls[name])
             if number:
                 seconds[name].append((time.perf_counter() - start) / calls[name])
     return {name: _timing(values) for name, values in seconds.items()}

@@ -472,7 +472,7 @@ def test_a_figure_can_be_the_last_value_of_a_cell():
     assert 900 < metadata["width"] < 1100
 
 
-def test_matplotlib_is_imported_with_the_first_plot_and_its_settings_stay():
+def test_settings_stay_unless_use_style_is_called():
     code = """if True:
         import sys
         from alexnet_lab import plots
@@ -484,6 +484,10 @@ def test_matplotlib_is_imported_with_the_first_plot_and_its_settings_stay():
         before = matplotlib.rcParams.copy()
         plots.show(plots.draw_windows(6, 3, 2), "Two windows.")
         assert matplotlib.rcParams.copy() == before
+        assert "matplotlib.pyplot" not in sys.modules
+        plots.use_style()
+        assert matplotlib.rcParams["axes.titlelocation"] == "left"
+        assert len(matplotlib.rcParams["axes.prop_cycle"]) == 6
         assert "matplotlib.pyplot" not in sys.modules
     """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -1,7 +1,7 @@
 """The course's plots. Each function returns a Matplotlib Figure; `show` displays it.
 
 Matplotlib is imported when the first plot is made, not with this package. No plot
-changes the tensors it is given, or Matplotlib's global settings.
+changes the tensors it is given, or Matplotlib's global settings; `use_style` does.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from alexnet_lab.plots.roof import draw_roofline
 from alexnet_lab.plots.rows import labelled_rows
 from alexnet_lab.plots.shares import kind_shares, layer_shares
 from alexnet_lab.plots.show import show
+from alexnet_lab.plots.style import use_style
 from alexnet_lab.plots.through import through_layers
 from alexnet_lab.plots.windows import compare_floor_and_ceil, draw_windows
 from alexnet_lab.plots.windows_2d import draw_windows_2d
@@ -52,6 +53,7 @@ __all__ = [
     "show",
     "through_layers",
     "timeline",
+    "use_style",
 ]
 
 

@@ -1,7 +1,7 @@
 """What every plot of the course shares: palette, fonts, and how a figure is made.
 
-Nothing here changes Matplotlib's global settings, and Matplotlib is imported only
-when a plot is made.
+Only :func:`use_style` changes Matplotlib's global settings, and Matplotlib is imported
+only when a plot is made.
 """
 
 from __future__ import annotations
@@ -81,6 +81,20 @@ def styled(function: Plot) -> Plot:
             return function(*args, **kwargs)
 
     return inner  # type: ignore[return-value]
+
+
+def use_style() -> None:
+    """Draw with the course's settings from here on, in ``plt`` too.
+
+    A notebook that draws for itself says so once; this changes Matplotlib's global
+    settings, as ``plt.style.use`` does. Lines take the course's colours and dashes.
+    """
+    import matplotlib
+    from cycler import cycler
+
+    colours, dashes, _ = zip(*LINES, strict=True)
+    cycle = cycler(color=colours, linestyle=dashes)
+    matplotlib.rcParams.update({**_RC, "axes.prop_cycle": cycle})
 
 
 @functools.cache

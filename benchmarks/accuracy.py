@@ -1,0 +1,99 @@
+"""Seconds of training to the accuracies that Dive into Deep Learning publishes."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from alexnet_lab.data import fashion_mnist
+from alexnet_lab.models.alexnet import initialise_alexnet
+from alexnet_lab.training import evaluate, fit
+from benchmarks import recipes
+
+# On the test set, after ten epochs of all 60,000 training images.
+PUBLISHED = {"LeNet-5": 0.779, "AlexNet": 0.883}
+PLAIN_EPOCHS, TRAIN_IMAGES = 10, 60_000
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One pass over some of the training images; chosen on validation images."""
+
+    build: Callable[[], nn.Module]
+    optimizer: str
+    learning_rate: float
+    batch_size: int
+    train_images: int | None  # None is all 55,000
+    seeds: int
+
+
+OURS = {
+    "LeNet-5": Recipe(
+        lambda: recipes.NETS["LeNet-5"][0](False), "adamw", 0.01, 64, 10_000, 5
+    ),
+    "AlexNet": Recipe(
+        lambda: initialise_alexnet(recipes.textbook_alexnet(), "he"),
+        "sgd",
+        0.01,
+        32,
+        None,
+        1,
+    ),
+}
+
+
+def time_to_accuracy(name: str, where: torch.device, plain_step: float) -> dict:
+    """Train until the recipe's end and see whether the published figure is reached.
+
+    Args:
+        name: of ``PUBLISHED``.
+        plain_step: seconds of the textbook recipe's step, measured in this run.
+
+    Returns:
+        Accuracies (test set) and seconds of every seed, the textbook recipe's seconds
+        for its ten epochs, and the gain by the median of the seconds.
+    """
+    recipe = OURS[name]
+    runs = [_run(name, recipe, seed, where) for seed in range(recipe.seeds)]
+    accuracies, seconds = zip(*runs, strict=True)
+    batches = -(-TRAIN_IMAGES // recipes.BATCH)
+    plain = plain_step * batches * PLAIN_EPOCHS
+    result = {
+        "accuracies": list(accuracies),
+        "published": PUBLISHED[name],
+        "reached": min(accuracies) >= PUBLISHED[name],
+        "seconds": list(seconds),
+        "plain_seconds": plain,
+        "gain": plain / statistics.median(seconds),
+    }
+    print(f"{name} to {PUBLISHED[name]:.1%} of the test images")
+    print(f"  accuracy    {', '.join(f'{a:.1%}' for a in accuracies)}")
+    print(f"  training    {', '.join(f'{s:,.2f}' for s in seconds)} s")
+    print(f"  plain       {plain:,.0f} s for ten epochs at the step measured above")
+    print(f"  gain        {result['gain']:.0f}×", flush=True)
+    return result
+
+
+def _run(name: str, recipe: Recipe, seed: int, where: torch.device):
+    size = recipes.NETS[name][1]
+    data = fashion_mnist(
+        size, recipe.batch_size, train_images=recipe.train_images, device=where
+    )
+    torch.manual_seed(seed)
+    net = recipe.build()
+    start = time.perf_counter()
+    fit(
+        net,
+        data.train,
+        optimizer=recipe.optimizer,
+        learning_rate=recipe.learning_rate,
+        seed=seed,
+        quiet=True,
+    )
+    seconds = time.perf_counter() - start
+    return evaluate(net, data.test, precision="auto").accuracy, seconds
