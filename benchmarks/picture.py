@@ -45,7 +45,8 @@ def _bars(ax: Axes, pairs: dict[str, tuple[float, float]], title: str) -> None:
             bar = ax.barh(label, seconds, color=colour, hatch=hatch, edgecolor="white")
             text = f"{seconds:,.3g} s" if seconds < 1000 else f"{seconds:,.0f} s"
             if hatch == "":
-                text += f"  ({plain / ours:.2g}× faster)"
+                gain = plain / ours
+                text += f"  ({gain:.{0 if gain >= 10 else 1}f}× faster)"
             ax.bar_label(bar, [text], padding=4)
     ax.set_xscale("log")
     ax.margins(x=0.45)

@@ -5,6 +5,7 @@
     python tools/notebooks.py unpack [04 …]    write build/NAME.txt for editing
     python tools/notebooks.py pack FILE …      write notebooks/NAME.ipynb from it
     python tools/notebooks.py minutes [04 …]   minutes for each section, for lecturers
+    python tools/notebooks.py picture [04 …]   the small pictures of README's syllabus
 
 Without names, all notebooks. The text form is described in notebook_text.py.
 """
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import nbformat
 import notebook_minutes
+import notebook_pictures
 import notebook_text
 import solutions
 from ipykernel.kernelspec import write_kernel_spec
@@ -223,12 +225,18 @@ def minutes(path: Path) -> None:
     print(notebook_minutes.table(read(path)))
 
 
+def picture(path: Path) -> None:
+    """Cut the picture that stands for the notebook in README's syllabus."""
+    notebook_pictures.make(path.stem[:2], read(path), FOLDER / "images")
+
+
 ACTIONS: dict[str, Callable[[Path], object]] = {
     "run": run,
     "check": check,
     "unpack": unpack,
     "pack": pack,
     "minutes": minutes,
+    "picture": picture,
 }
 
 
