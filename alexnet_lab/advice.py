@@ -102,15 +102,35 @@ def explain(
     ladder = _ladder(input_shape, rows)
     if "→" in ladder:
         text += f"\nSizes so far, from the input on: {ladder}."
-    smallest = smallest_square(layers, input_shape[0])
-    if smallest is not None:
-        text += f"\nThe smallest square input of the whole net is {smallest}."
-    return text
+    return "\n".join([text, *_enough(layers, input_shape)])
 
 
 def called(name: str) -> str:
     """Return a layer's name for a sentence: `conv1`, but `layer 3` for a number."""
     return f"layer {name}" if name.replace(".", "").isdigit() else name
+
+
+def end_of_image(layers: Sequence[nn.Module]) -> nn.Module | None:
+    """Return the first layer that is no image layer; None where all are."""
+    return next((layer for layer in layers if not _is_spatial(layer)), None)
+
+
+def _enough(layers: Sequence[nn.Module], input_shape: Shape) -> list[str]:
+    """Say how large a square must be: for the image layers, and for the whole net."""
+    channels, *size = input_shape
+    smallest = smallest_square(layers, channels)
+    if smallest is None:
+        return []
+    end = end_of_image(layers)
+    if end is None:
+        return [f"The smallest square input is {smallest}."]
+    before = f"The layers before the {type(end).__name__}"
+    text = f"{before} need at least {smallest}×{smallest}"
+    up_to = 2 * max(*size, smallest, _SEARCHED)
+    found = squares_that_fit(layers, channels, up_to)
+    if found is not None:
+        text += f"; square inputs that fit the whole net: {_from_to(found, up_to)}"
+    return [f"{text}."]
 
 
 def _features(
@@ -145,8 +165,15 @@ def _fitting(
     found = squares_that_fit(layers[: index + 1], input_shape[0], up_to)
     if found is None:
         return f"no square input gives {error.expected:,}, so change the layer"
-    first, last = found
-    return f"square inputs that fit: {first}" + (f" to {last}" if last > first else "")
+    return f"square inputs that fit: {_from_to(found, up_to)}"
+
+
+def _from_to(sides: tuple[int, int], up_to: int) -> str:
+    """Return a range of sides, of which those up to `up_to` were tried."""
+    first, last = sides
+    if last == up_to:
+        return f"{first} or more"
+    return f"{first} to {last}" if last > first else f"{first}"
 
 
 def _ladder(input_shape: Shape, rows: Sequence[Row]) -> str:

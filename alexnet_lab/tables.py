@@ -6,6 +6,8 @@ import textwrap
 from html import escape
 from typing import TYPE_CHECKING
 
+from alexnet_lab import advice
+
 if TYPE_CHECKING:
     from alexnet_lab.accounting import Ledger, Row
 
@@ -46,15 +48,30 @@ def html(led: Ledger) -> str:
 
 
 def caption(led: Ledger) -> str:
-    """Return the totals and the input in one line."""
+    """Return the input, the totals, and the smallest square that does, in one line.
+
+    `minimum_input` is true of the image layers; the linear layers behind them want one
+    number of features, and so take few sizes only.
+    """
     parts = [
         f"Input {_shape(led.input_shape)}",
         f"{led.total_parameters:,} parameters",
         f"{led.total_macs:,} multiply-accumulates",
     ]
-    if led.minimum_input:
-        parts.append(f"smallest square input {led.minimum_input}")
+    parts += _least(led)
     return " · ".join(parts)
+
+
+def _least(led: Ledger) -> list[str]:
+    from alexnet_lab.accounting import named_layers  # which imports this module
+
+    side = led.minimum_input
+    if side is None or side == 1:
+        return []
+    end = advice.end_of_image([layer for _, layer in named_layers(led.net)])
+    if end is None:
+        return [f"smallest square input {side}"]
+    return [f"at least {side}×{side} to reach the {type(end).__name__}"]
 
 
 def _cells(row: Row) -> list[str]:

@@ -225,7 +225,8 @@ def patched():
         (alexnet(), (), ValueError, "input_shape must be"),
         (alexnet(), (3, 60, 60), ValueError,
          r"(?s)pool3 .*window of 3 does not fit into 2: ⌊\(2 − 3 \+ 2·0\)/2⌋ \+ 1 = 0"
-         r".*60 → 13 → 6 → 2.*smallest square input of the whole net is 67"),
+         r".*60 → 13 → 6 → 2.*before the Flatten need at least 67×67; "
+         r"square inputs that fit the whole net: 227 to 258\.$"),
         (alexnet(), (3, 9, 227), ValueError, "conv1 .*along the height: .*11.* into 9"),
         (nn.Sequential(nn.Conv2d(3, 8, 3), nn.Linear(288, 10)), (3, 8, 8), ValueError,
          r"layer 1 expects 288 .*8×6×6.*Flatten.*8·6·6 = 288 fits"),
@@ -235,7 +236,12 @@ def patched():
          (3, 9, 9), ValueError,
          r"layer 2 expects 27 .*3·6·6 = 108; no square input gives 27"),
         (nn.Sequential(nn.Conv2d(1, 1, 3), nn.MaxPool2d(900)), (1, 40, 40), ValueError,
-         "(?s)40 → 38.*smallest square input of the whole net is 902"),
+         "(?s)40 → 38.*smallest square input is 902\\.$"),
+        (nn.Sequential(nn.MaxPool2d(9), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                       nn.Linear(3, 2)), (3, 8, 8), ValueError,
+         "before the Flatten need at least 9×9; .* the whole net: 9 or more"),
+        (nn.Sequential(nn.MaxPool2d(9), nn.Flatten(), nn.Linear(5, 2)), (3, 8, 8),
+         ValueError, r"before the Flatten need at least 9×9\.$"),
         (nn.CircularPad2d((0, 0, 4, -1)), (1, 4, 4), ValueError, "which give 3"),
         (nn.Flatten(0), (3, 4, 4), ValueError, "merges the batch"),
         (nn.MaxPool2d(2, return_indices=True), (3, 4, 4), ValueError, "indices"),
@@ -379,8 +385,25 @@ def test_text_is_narrow_and_complete():
     assert "⌊(227 − 11 + 2·0)/4⌋ + 1 = 55" in text
     assert text.splitlines()[-1] == (
         "Input 3×227×227 · 60,965,224 parameters · 724,406,816 multiply-accumulates · "
-        "smallest square input 67"
+        "at least 67×67 to reach the Flatten"
     )
+
+
+@pytest.mark.parametrize(
+    ("net", "shape", "ending"),
+    [
+        (nn.Sequential(nn.Conv2d(1, 4, 5), nn.Linear(4, 2)), (1, 8, 8),
+         "at least 5×5 to reach the Linear"),
+        (nn.Sequential(nn.Sequential(nn.MaxPool2d(3)), nn.ReLU()), (1, 8, 8),
+         "smallest square input 3"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), (1, 8, 8),
+         "128 multiply-accumulates"),
+        (nn.Linear(64, 2), (64,), "128 multiply-accumulates"),
+    ],
+)  # fmt: skip
+def test_the_footer_says_what_its_smallest_square_is_true_of(net, shape, ending):
+    last = str(ledger(net, shape)).splitlines()[-1]
+    assert last.endswith(ending)
 
 
 def test_html_is_well_formed_and_escaped():

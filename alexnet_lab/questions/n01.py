@@ -47,9 +47,11 @@ def demands(net: nn.Sequential) -> tuple[bool, bool, bool]:
     """Does the net give 32×8×8, see at least 32 pixels, stay below 20,000?"""
     book = ledger(net, INPUT)
     last = book.rows[-1]
+    field = last.receptive_field or 0
+    narrowest = min(field) if isinstance(field, tuple) else field
     return (
         last.output_shape == OUTPUT,
-        (last.receptive_field or 0) >= SMALLEST_FIELD,
+        narrowest >= SMALLEST_FIELD,
         book.total_parameters <= MOST_PARAMETERS,
     )
 
@@ -70,8 +72,8 @@ EXERCISES = (
         number="01.1",
         form="an integer",
         answer=lambda: output_size(60, kernel_size=9, stride=2, padding=4),
-        right="60 + 2·4 positions hold a window of 9, and 59 are left for steps of 2: "
-        "29 whole steps and the window you began with.",
+        right="60 + 2·4 = 68 pixels; the first window takes 9 of them, and 59 are "
+        "left: 29 whole steps of 2, and the window you began with.",
         hint="Work in three steps: the padded size, what is left after the first "
         "window, how many whole strides fit into that.",
         wrong=(
@@ -200,7 +202,7 @@ EXERCISES = (
         answer=lambda: field(STACK),
         right="5, then 5 + 2·2 = 9, then 9 + 1·2 = 11, then 11 + 2·4 = 19.",
         hint="Make a table with two columns, field and jump, starting at 1 and 1, and "
-        "fill in one line a layer.",
+        "fill in one line per layer.",
         wrong=(
             Wrong(
                 field_without_jumps,

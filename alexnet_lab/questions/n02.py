@@ -33,9 +33,24 @@ def count(net: nn.Module) -> int:
     return sum(p.numel() for p in net.parameters())
 
 
-def two_steps(train_step: Any) -> tuple[list[float], bool]:
-    """Weights after two calls; and if they never moved, whether there are gradients."""
-    net = nn.Sequential(nn.Linear(3, 3))
+def two_steps(train_step: Any) -> tuple[list[float], bool, bool] | None:
+    """What two calls of a training step do to a tiny network.
+
+    Returns:
+        the weights; whether they moved, or have gradients at least; and whether a
+        number came back (asked only where the weights are right). None where the
+        function did not even call the network: nothing is written yet.
+    """
+    weight, gradients, called, result = _after_two_calls(train_step)
+    if not called and not gradients and result is None:
+        return None
+    right = torch.allclose(weight, _after_two_calls(reference_step)[0], atol=1e-5)
+    return weight.flatten().tolist(), gradients, _is_number(result) or not right
+
+
+def _after_two_calls(train_step: Any) -> tuple[torch.Tensor, bool, bool, Any]:
+    net, called = nn.Sequential(nn.Linear(3, 3)), []
+    net.register_forward_hook(lambda *_: called.append(True))
     with torch.no_grad():
         net[0].weight.copy_(torch.arange(9.0).view(3, 3) / 10)
         net[0].bias.zero_()
@@ -47,9 +62,13 @@ def two_steps(train_step: Any) -> tuple[list[float], bool]:
         result = train_step(net, optimizer, images, labels)
     weight = net[0].weight.detach()
     moved = not torch.equal(weight, before)
-    if not moved and result is None and net[0].weight.grad is None:
-        return None  # nothing was written yet
-    return weight.flatten().tolist(), moved or net[0].weight.grad is not None
+    return weight, moved or net[0].weight.grad is not None, bool(called), result
+
+
+def _is_number(result: Any) -> bool:
+    if isinstance(result, torch.Tensor):
+        return result.numel() == 1
+    return isinstance(result, float)
 
 
 def reference_step(net, optimizer, images, labels):
@@ -60,6 +79,11 @@ def reference_step(net, optimizer, images, labels):
     loss.backward()
     optimizer.step()
     return loss
+
+
+def nothing_returned(net, optimizer, images, labels):
+    """A step whose loss nobody hears of."""
+    reference_step(net, optimizer, images, labels)
 
 
 def never_zeroed(net, optimizer, images, labels):
@@ -175,6 +199,11 @@ EXERCISES = (
         hint="The weights move, but not as they should. Compare with the five steps: "
         "forward, loss, zero the gradients, backward, step.",
         wrong=(
+            Wrong(
+                lambda: nothing_returned,
+                "Your step works, but the loss does not come back: whoever calls "
+                "your function wants to know it.",
+            ),
             Wrong(
                 lambda: never_zeroed,
                 "The second step goes wrong: PyTorch *adds* new gradients to the old "

@@ -64,10 +64,15 @@ class Broken(nn.Module):
 
 
 def mended(
-    *last: nn.Module, padding: int = 0, size: int = 12, relu: bool = True
+    *last: nn.Module,
+    first: tuple[nn.Module, ...] = (),
+    padding: int = 0,
+    size: int = 12,
+    relu: bool = True,
 ) -> nn.Sequential:
-    """The mended net, or one that keeps a fault."""
+    """The mended net, or one that keeps a fault or has a new one."""
     return nn.Sequential(
+        *first,
         nn.Conv2d(1, 8, kernel_size=5, padding=padding),
         *([nn.ReLU()] if relu else []),
         nn.MaxPool2d(kernel_size=2, stride=2),
@@ -83,13 +88,36 @@ def unflattened() -> nn.Sequential:
     return nn.Sequential(*layers[:3], layers[4])
 
 
+def leaves(net: nn.Module) -> list[nn.Module]:
+    """The layers of a net that have no layers inside, in order; no nn.Identity."""
+    without_children = [m for m in net.modules() if not list(m.children())]
+    return [m for m in without_children if not isinstance(m, nn.Identity)]
+
+
+def places(layers: list[nn.Module], *kinds: type[nn.Module]) -> list[int] | None:
+    """Where the first layer of each kind stands; None if one is missing."""
+    found = [[i for i, m in enumerate(layers) if isinstance(m, k)] for k in kinds]
+    return [of_a_kind[0] for of_a_kind in found] if all(found) else None
+
+
+def ending(last: nn.Module) -> str:
+    """What a net hands out: logits, or what its last layer makes of them.
+
+    Log-probabilities are logits too: another softmax gives the same probabilities.
+    """
+    harmless = isinstance(last, nn.LogSoftmax) and last.dim in (1, -1)
+    return "logits" if harmless or isinstance(last, nn.Linear) else type(last).__name__
+
+
 def demands(net: nn.Module) -> dict[str, Any]:
     """What the exercise asks of the mended net."""
     net = net.eval().cpu()
     images = torch.randn(49, 1, 28, 28)
     with torch.no_grad():
         alone, together = net(images[:1]), net(images)
-    kinds = (nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.Linear)
+    layers = leaves(net)
+    found = places(layers, nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.Linear)
+    conv, relu, pool, linear = found or (0, 0, 0, 0)
     return {
         "Sequential": isinstance(net, nn.Sequential),
         "one image": tuple(alone.shape),
@@ -98,7 +126,9 @@ def demands(net: nn.Module) -> dict[str, Any]:
         "probabilities": bool(
             torch.allclose(together.sum(dim=1), torch.ones(len(together)), atol=1e-4)
         ),
-        "layers": all(any(isinstance(m, k) for m in net.modules()) for k in kinds),
+        "layers": found is not None,
+        "order": conv < relu < linear and conv < pool < linear,
+        "ends in": ending(layers[-1]),
     }
 
 
@@ -248,13 +278,34 @@ EXERCISES = (
         right="One row for each image, logits at the end, and the order of the layers "
         "is the order of the work.",
         hint="Try it on one image of 1×28×28 and on 49. It should be an nn.Sequential "
-        "of the same layers, give ten numbers for each image, the same ones alone and "
-        "in a batch, and no probabilities.",
+        "of the same layers in the order of the work, give ten numbers for each image, "
+        "the same ones alone and in a batch, and end in the linear layer: logits.",
         wrong=(
             Wrong(
                 lambda: mended(nn.Softmax(dim=1)),
                 "The shapes are right, but each row adds up to 1: these are "
                 "probabilities, and cross_entropy wants logits.",
+            ),
+            Wrong(
+                lambda: mended(nn.Softmax(dim=0)),
+                "This softmax runs along dimension 0, over the images of the batch, so "
+                "an image's answer depends on the others. And cross_entropy wants "
+                "logits.",
+            ),
+            Wrong(
+                lambda: mended(nn.ReLU()),
+                "The shapes are right, but behind a ReLU no logit can be negative: the "
+                "last layer of a classifier stays as it is.",
+            ),
+            Wrong(
+                lambda: mended(nn.ReLU(), relu=False),
+                "You moved the ReLU to the end. There no logit can be negative any "
+                "more; and where it stood in the broken net, nothing bends.",
+            ),
+            Wrong(
+                lambda: mended(first=(nn.ReLU(),), relu=False),
+                "All layers are there. But the ReLU must bend what the convolution "
+                "gives, not what it gets.",
             ),
             Wrong(
                 lambda: mended(relu=False),
