@@ -19,6 +19,13 @@ from alexnet_lab.plots.fields import draw_field_on_image, draw_receptive_fields
 from alexnet_lab.plots.images import feature_maps, filters, image_grid
 from alexnet_lab.plots.roof import draw_roofline
 from alexnet_lab.plots.rows import labelled_rows
+from alexnet_lab.plots.runs import (
+    draw_long_runs,
+    draw_losses,
+    draw_range_test,
+    draw_schedules,
+    draw_silent,
+)
 from alexnet_lab.plots.shares import kind_shares, layer_shares
 from alexnet_lab.plots.show import show
 from alexnet_lab.plots.style import use_style
@@ -38,10 +45,15 @@ __all__ = [
     "draw_costs",
     "draw_effects",
     "draw_field_on_image",
+    "draw_long_runs",
+    "draw_losses",
     "draw_network",  # noqa: F822 - found by __getattr__
     "draw_networks",  # noqa: F822
+    "draw_range_test",
     "draw_receptive_fields",
     "draw_roofline",
+    "draw_schedules",
+    "draw_silent",
     "draw_windows",
     "draw_windows_2d",
     "feature_maps",

@@ -99,7 +99,7 @@ EXERCISES = (
     Exercise(
         number="07.2",
         form="a number",
-        tolerance=0.005,
+        tolerance=0.02,
         answer=lambda: math.sqrt(LOW * HIGH),
         right="Equal factors, so halfway is the geometric mean of the two ends.",
         hint="Each rate is the last one times the same factor. So halfway the "
@@ -158,6 +158,10 @@ EXERCISES = (
                 "You multiplied by 1 − 0.9: a smaller step. Momentum makes it larger.",
             ),
             Wrong(
+                lambda: -RATE / (1 - MOMENTUM),
+                "The direction is right. But the question is how far, not where to.",
+            ),
+            Wrong(
                 lambda: 1 / (1 - MOMENTUM),
                 "That is the factor. The rate is still to come.",
             ),
@@ -191,6 +195,10 @@ EXERCISES = (
             Wrong(
                 lambda: sum(not any(row) for row in OUTPUTS) / len(OUTPUTS),
                 "You went by rows. A row is an image, a column a unit.",
+            ),
+            Wrong(
+                lambda: 100 * sum(not any(unit) for unit in units()) / len(units()),
+                "That is in per cent. The question is for a fraction of 1.",
             ),
             Wrong(
                 lambda: float(sum(not any(unit) for unit in units())),
