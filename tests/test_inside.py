@@ -42,6 +42,7 @@ USES = {
     "activations": lambda net: inside.activations(net, IMAGES),
     "top_images": lambda net: inside.top_images(net, IMAGES, "relu", 2),
     "occlusion_map": lambda net: inside.occlusion_map(net, IMAGES[0], 1, size=2),
+    "occlusion_maps": lambda net: inside.occlusion_maps(net, IMAGES, LABELS, size=2),
     "saliency": lambda net: inside.saliency(net, IMAGES, LABELS),
     "randomised": lambda net: inside.randomised(net, small(), ["fc"]),
 }
@@ -161,6 +162,37 @@ def test_patch_holds_exactly_what_the_unit_depends_on() -> None:
     assert torch.equal(patch[:, : seen.shape[1], : seen.shape[2]], seen)
 
 
+def test_top_patches_are_the_fields_of_the_best_places() -> None:
+    net = photo_net().eval()
+    book = ledger(net, (3, CROP, CROP))
+    images = torch.randn(4, 3, CROP, CROP, generator=torch.Generator().manual_seed(3))
+    top = inside.top_images(net, images, "relu2", 2)
+    got = inside.top_patches(book, "relu2", images, top, 5, outside=9)
+    places = top.rows[5], top.columns[5]
+    chosen = images[top.images[5]]
+    want = inside.field_patches(book, "relu2", chosen, *places, outside=9)
+    assert got.shape == (2, 3, 51, 51) and torch.equal(got, want)
+
+
+def test_weight_pictures_have_zero_in_the_middle_and_spare_the_weights() -> None:
+    weight = torch.zeros(3, 1, 1, 2)
+    weight[0, 0, 0] = torch.tensor([0.5, -0.5])
+    weight[1, 0, 0] = torch.tensor([0.0, 3.0])
+    before = weight.clone()
+    pictures = inside.weight_pictures(nn.Parameter(weight))
+    assert pictures.dtype == torch.uint8 and not pictures.requires_grad
+    assert pictures.flatten(1).tolist() == [[254, 0], [127, 254], [127, 127]]
+    assert inside.weight_pictures(weight, 2).flatten(1).tolist() == [
+        [127, 254],
+        [254, 0],
+    ]
+    assert torch.equal(weight, before)
+    with pytest.raises(ValueError, match="there are 1 to 3"):
+        inside.weight_pictures(weight, 4)
+    with pytest.raises(ValueError, match="N×C×H×W"):
+        inside.weight_pictures(weight[0])
+
+
 def test_patch_beyond_the_edge_is_zero() -> None:
     book = ledger(photo_net(), (3, CROP, CROP))
     image = torch.full((1, 3, CROP, CROP), 7, dtype=torch.uint8)
@@ -201,6 +233,22 @@ def test_neighbours_say_what_is_wrong(features, queries, k, message: str) -> Non
         inside.nearest_neighbours(features, queries, k)
 
 
+# -------------------------------------------------------------------------- mistakes
+def test_confused_pairs_by_hand() -> None:
+    labels = torch.tensor([0, 0, 1, 2, 2, 2, 0])
+    predicted = torch.tensor([0, 1, 1, 0, 0, 1, 1])
+    first, second, third = inside.confused_pairs(predicted, labels, 5)
+    assert first[:2] == (0, 1) and first.images.tolist() == [1, 6]
+    assert second[:2] == (2, 0) and second.images.tolist() == [3, 4]
+    assert third[:2] == (2, 1) and third.images.tolist() == [5]
+    assert len(inside.confused_pairs(predicted, labels, 1)) == 1
+    assert inside.confused_pairs(labels, labels) == []
+    with pytest.raises(ValueError, match="one answer for each"):
+        inside.confused_pairs(predicted[:3], labels)
+    with pytest.raises(ValueError, match="1 or more"):
+        inside.confused_pairs(predicted, labels, 0)
+
+
 # ---------------------------------------------------------------------- attribution
 def test_occlusion_of_a_linear_network_is_the_sum_under_the_square() -> None:
     net, image = linear(), torch.randn(1, 4, 4)
@@ -234,6 +282,16 @@ def test_occlusion_says_what_is_wrong(options: dict, message: str) -> None:
         inside.occlusion_map(linear(), torch.ones(1, 4, 4), **options)
 
 
+def test_occlusion_maps_are_one_map_for_each_image() -> None:
+    net, images, labels = linear(), torch.randn(3, 1, 4, 4), [2, 0, 1]
+    found = inside.occlusion_maps(net, images, labels, size=2, of="logit")
+    for one, image, label in zip(found, images, labels, strict=True):
+        want = inside.occlusion_map(net, image, label, size=2, of="logit")
+        assert torch.equal(one, want)
+    with pytest.raises(ValueError, match="3 images want 3 labels"):
+        inside.occlusion_maps(net, images, [1], size=2)
+
+
 def test_saliency_of_a_linear_network_is_its_weights() -> None:
     net, images = linear(), torch.randn(3, 1, 4, 4)
     with torch.no_grad():  # also from inside no_grad
@@ -265,6 +323,16 @@ def test_rank_correlation_of_known_orders() -> None:
     assert swapped.item() == pytest.approx(0.6)
     with pytest.raises(ValueError, match="one shape"):
         inside.rank_correlation(one, other[:, :2])
+
+
+def test_rank_correlation_of_some_pixels_only() -> None:
+    one = torch.tensor([[9.0, 1, 2, 3], [1, 2, 3, 9]])
+    other = torch.tensor([[0.0, 4, 5, 6], [3, 2, 1, 9]])
+    where = torch.tensor([[False, True, True, True], [True, True, True, False]])
+    found = inside.rank_correlation(one, other, where=where)
+    assert found.tolist() == pytest.approx([1, -1])
+    with pytest.raises(ValueError, match="as the maps are"):
+        inside.rank_correlation(one, other, where=where[:1])
 
 
 # ------------------------------------------------------- weights, crops, photographs

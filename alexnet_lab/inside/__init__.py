@@ -7,27 +7,35 @@ alone. Results are float32 on the CPU.
 
 from alexnet_lab.inside.attribution import (
     occlusion_map,
+    occlusion_maps,
     randomised,
     rank_correlation,
     saliency,
 )
+from alexnet_lab.inside.confused import Confused, confused_pairs
 from alexnet_lab.inside.hooks import activations, watching
 from alexnet_lab.inside.neighbours import Neighbours, nearest_neighbours
+from alexnet_lab.inside.pictures import weight_pictures
 from alexnet_lab.inside.published import imagenet_pixels, published_alexnet
-from alexnet_lab.inside.units import Top, field_patches, top_images
+from alexnet_lab.inside.units import Top, field_patches, top_images, top_patches
 
 __all__ = [
+    "Confused",
     "Neighbours",
     "Top",
     "activations",
+    "confused_pairs",
     "field_patches",
     "imagenet_pixels",
     "nearest_neighbours",
     "occlusion_map",
+    "occlusion_maps",
     "published_alexnet",
     "randomised",
     "rank_correlation",
     "saliency",
     "top_images",
+    "top_patches",
     "watching",
+    "weight_pictures",
 ]

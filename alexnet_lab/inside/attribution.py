@@ -61,6 +61,30 @@ def occlusion_map(
     return (whole - torch.cat(covered)).view(rows, columns)
 
 
+def occlusion_maps(
+    net: nn.Module, images: Tensor, labels: Sequence[int] | Tensor, **options
+) -> Tensor:
+    """One :func:`occlusion_map` for each image, all with the same options.
+
+    Args:
+        net: as there.
+        images: float (N, C, H, W), as the network reads them.
+        labels: (N,) the class that is watched in each.
+        options: `size`, `stride`, `fill`, `of` and `batch_size`, as there.
+
+    Returns:
+        (N, rows, columns).
+
+    Raises:
+        ValueError: another number of labels, and whatever the single map raises.
+    """
+    check_images(images)
+    if len(labels) != len(images):
+        raise ValueError(f"{len(images)} images want {len(images)} labels, one each")
+    pairs = zip(images, labels, strict=True)
+    return torch.stack([occlusion_map(net, x, int(n), **options) for x, n in pairs])
+
+
 def _scores(net: nn.Module, images: Tensor, label: int, of: str) -> Tensor:
     """The class's score in each image, on the CPU."""
     if of not in ("probability", "logit"):
@@ -127,7 +151,7 @@ def randomised(
     return mixed
 
 
-def rank_correlation(one: Tensor, other: Tensor) -> Tensor:
+def rank_correlation(one: Tensor, other: Tensor, where: Tensor | None = None) -> Tensor:
     """Spearman's correlation of two maps, image by image.
 
     1: both put all pixels into the same order; 0: the orders have nothing to do with
@@ -135,6 +159,7 @@ def rank_correlation(one: Tensor, other: Tensor) -> Tensor:
 
     Args:
         one, other: (N, …) of the same shape.
+        where: (N, …) truth values of that shape: only these pixels are compared.
 
     Returns:
         (N,), −1 to 1; NaN where a map is constant.
@@ -142,6 +167,17 @@ def rank_correlation(one: Tensor, other: Tensor) -> Tensor:
     Raises:
         ValueError: shapes that differ.
     """
+    if where is not None:
+        if where.shape != one.shape:
+            raise ValueError(
+                f"`where` must be {tuple(one.shape)}, as the maps are, not "
+                f"{tuple(where.shape)}"
+            )
+        triples = zip(one, other, where, strict=True)
+        found = [
+            rank_correlation(a[mask][None], b[mask][None]) for a, b, mask in triples
+        ]
+        return torch.cat(found)
     if one.shape != other.shape or one.dim() < 2:
         raise ValueError(
             f"two maps of one shape (N, …), not {tuple(one.shape)} "

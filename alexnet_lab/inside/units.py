@@ -101,3 +101,27 @@ def field_patches(
         top, left = top + edge, left + edge
         patches.append(padded[:, top : top + high, left : left + wide])
     return torch.stack(patches)
+
+
+def top_patches(
+    ledger: Ledger, layer: str, images: Tensor, top: Top, unit: int, outside: float = 0
+) -> Tensor:
+    """Cut out what excites one unit most: the patches behind `top.images[unit]`.
+
+    Args:
+        ledger: of the network, for images of this size.
+        layer: the layer that `top` was found for.
+        images: (N, C, H, W) of any type: those that `top` numbers.
+        top: what :func:`top_images` returned.
+        unit: number of the channel.
+        outside: what stands for the field's pixels beyond the image's edge.
+
+    Returns:
+        (k, C, h, w), best first.
+
+    Raises:
+        KeyError, ValueError: as :func:`field_patches`.
+    """
+    chosen = images[top.images[unit]]
+    rows, columns = top.rows[unit], top.columns[unit]
+    return field_patches(ledger, layer, chosen, rows, columns, outside)

@@ -196,8 +196,8 @@ EXERCISES = (
         answer=patch,
         right="A field of 51 pixels; the first one begins 2·8 pixels before the image, "
         "and each unit moves it on by 8.",
-        hint="Field and jump, layer by layer: conv1, pool1, conv2. Where does the "
-        "field of unit (0, 0) begin? Each unit further is one jump further.",
+        hint="Begin, field and jump, layer by layer: conv1, pool1, conv2. The loop "
+        "on the slide above does it; here are other kernels and strides.",
         wrong=(
             Wrong(
                 lambda: patch_with(8, 0, 51),
@@ -226,6 +226,15 @@ EXERCISES = (
             Wrong(
                 lambda: patch_with(8, 16, 19),
                 "That is the field of a unit of pool1.",
+            ),
+            Wrong(
+                lambda: patch_with(8, -16, 51),
+                "Padding moves the field the other way: towards the image's first "
+                "pixel and beyond it.",
+            ),
+            Wrong(
+                lambda: (patch()[0] - 8, patch()[1] - 8, 51),
+                "Rows and columns are counted from 0, as Python does.",
             ),
             Wrong(
                 lambda: (patch()[1], patch()[0], patch()[2]),
