@@ -100,9 +100,9 @@ def kept_bytes(net: nn.Sequential, images: torch.Tensor) -> dict[str, int]:
     """Measure what each layer keeps of one forward pass, for the backward pass.
 
     autograd is asked, through `torch.autograd.graph.saved_tensors_hooks`. Parameters
-    don't count: they are there anyway. Memory that two layers keep counts once, for
-    the first of them. The net is in training mode meanwhile. What is kept depends on
-    PyTorch's version and device.
+    and buffers don't count: they are there anyway. Memory that two layers keep counts
+    once, for the first of them. The net is in training mode meanwhile. What is kept
+    depends on PyTorch's version and device.
 
     Args:
         net: the network, on the same device as the images.
@@ -113,7 +113,8 @@ def kept_bytes(net: nn.Sequential, images: torch.Tensor) -> dict[str, int]:
     """
     layers = list(named_layers(net))
     kept = dict.fromkeys((name for name, _ in layers), 0)
-    seen = {tensor.untyped_storage().data_ptr() for tensor in net.parameters()}
+    there = (*net.parameters(), *net.buffers())
+    seen = {tensor.untyped_storage().data_ptr() for tensor in there}
     alive = []  # held until the end, so that no address is used twice
     current = iter(kept)
     here: list[str] = []

@@ -153,6 +153,10 @@ def _check_options(epochs: int, learning_rate: float, train: Iterable[Batch]) ->
         raise ValueError("the training set needs a length of at least one batch")
 
 
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def _name(choice: Any) -> str:
     if isinstance(choice, str):
         return choice
@@ -193,7 +197,7 @@ class _Run:
             self.device.type, enabled=self.precision.needs_scaling
         )
         self.history.machine = (
-            f"{self.device.type}, {torch.get_num_threads()} threads, "
+            f"{self.device.type}, {_counted(torch.get_num_threads(), 'thread')}, "
             f"{self.precision.name} ({self.precision.why})"
             f"{', channels last' if channels_last else ''}"
             f"{f', {self.team.size} processes' if self.team.size > 1 else ''}"

@@ -95,6 +95,12 @@ def test_weights_do_not_count_as_kept() -> None:
     assert kept == {"0": 800, "1": 800}
 
 
+def test_buffers_do_not_count_as_kept() -> None:
+    kept = kept_bytes(nn.Sequential(nn.BatchNorm1d(100)), torch.rand(2, 100))
+    # its input, and the mean and deviation of this batch; not the running ones
+    assert kept == {"0": 800 + 400 + 400}
+
+
 # ------------------------------------------------------------------------ counted work
 def test_points_follow_the_ledger() -> None:
     with torch.device("meta"):

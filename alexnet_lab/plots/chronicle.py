@@ -28,7 +28,7 @@ def timeline(events: Sequence[tuple[float, str, str]], title: str) -> Figure:
     years = [year for year, _, _ in events]
     if len(events) < 2 or years != sorted(years):
         raise ValueError("timeline needs at least two events, in the order of years")
-    figure = new_figure(WIDTH, 3.6)
+    figure = new_figure(WIDTH, 3.0)
     ax = figure.subplots()
     ax.axhline(0, color=INK, linewidth=2)
     room = 72 * WIDTH / ((len(events) + 1) / 2) - 12  # points for a note

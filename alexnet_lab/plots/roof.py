@@ -62,14 +62,14 @@ def draw_roofline(
     ax.set(xlim=(left, right), ylim=(low, 2.6 * machine.peak / 1e9))
     ax.text(
         0.85 * machine.ridge, machine.peak / 1e9,
-        f"peak: {machine.peak / 1e9:,.0f} billion a second",
+        f"peak: {machine.peak / 1e9:,.0f} billion per second",
         ha="right", va="bottom", fontsize=11,
     )  # fmt: skip
     ax.text(
         1.08 * machine.ridge, 1.25 * low, f"ridge: {machine.ridge:.1f}", fontsize=11
     )
-    ax.set_xlabel("arithmetic intensity, operations a byte")
-    ax.set_ylabel("speed, billion operations a second")
+    ax.set_xlabel("arithmetic intensity, operations per byte")
+    ax.set_ylabel("speed, billion operations per second")
     ax.set_title(title)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(lambda value, _: f"{value:g}")

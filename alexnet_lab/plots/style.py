@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from cycler import Cycler
     from matplotlib.figure import Figure
     from matplotlib.text import Text
     from matplotlib.transforms import Bbox
@@ -77,7 +78,8 @@ def styled(function: Plot) -> Plot:
     def inner(*args: Any, **kwargs: Any) -> Any:
         import matplotlib
 
-        with matplotlib.rc_context(_RC):
+        # each plot says which of its lines are dashed, whatever use_style() has set
+        with matplotlib.rc_context({**_RC, "axes.prop_cycle": _cycle(dashed=False)}):
             return function(*args, **kwargs)
 
     return inner  # type: ignore[return-value]
@@ -90,11 +92,20 @@ def use_style() -> None:
     settings, as ``plt.style.use`` does. Lines take the course's colours and dashes.
     """
     import matplotlib
+
+    settings = {**_RC, "axes.prop_cycle": _cycle(dashed=True)}
+    del settings["text.parse_math"]  # labels of logarithmic axes are formulas
+    matplotlib.rcParams.update(settings)
+
+
+def _cycle(dashed: bool) -> Cycler:
+    """The colours of lines in their order, with a line style each or without."""
     from cycler import cycler
 
     colours, dashes, _ = zip(*LINES, strict=True)
-    cycle = cycler(color=colours, linestyle=dashes)
-    matplotlib.rcParams.update({**_RC, "axes.prop_cycle": cycle})
+    if not dashed:
+        return cycler(color=colours)
+    return cycler(color=colours, linestyle=dashes)
 
 
 @functools.cache

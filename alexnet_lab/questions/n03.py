@@ -140,11 +140,22 @@ def difference() -> float:
     return mean(OTHER) - mean(ONE)
 
 
+def judged(spread: float) -> tuple[float, bool]:
+    """How many such spreads the means differ, and whether that is more than two."""
+    spreads = difference() / spread
+    return spreads, round(spreads, 6) > 2
+
+
+def larger_spread() -> float:
+    """Of the two networks, in points: what the rule of the notebook divides by."""
+    return max(stdev(ONE), stdev(OTHER))
+
+
 EXERCISES = (
     Exercise(
         number="03.1",
         form="a number",
-        tolerance=0.01,
+        tolerance=0.03,
         answer=lambda: 1 / tanh_slope(POINT),
         right="The slope of tanh there is 1 − tanh²(3), about a hundredth; that of "
         "ReLU is 1 for every positive input.",
@@ -336,37 +347,41 @@ EXERCISES = (
     ),
     Exercise(
         number="03.6",
-        form="a number",
-        tolerance=0.01,
-        answer=lambda: difference() / max(stdev(ONE), stdev(OTHER)),
+        form="a pair (a number, True or False)",
+        tolerance=0.03,
+        answer=lambda: judged(larger_spread()),
         right="4/3 of a spread is less than two: by our rule these runs show nothing. "
         "That doesn't prove that there is none.",
         hint="Three steps: the two means and their difference, the two spreads, then "
-        "divide by the larger spread.",
+        "divide by the larger spread. It shows if the result is more than two.",
         wrong=(
             Wrong(
-                lambda: difference() / min(stdev(ONE), stdev(OTHER)),
+                lambda: (judged(larger_spread())[0], True),
+                "The number is right. How many spreads does our rule ask for?",
+            ),
+            Wrong(
+                lambda: judged(min(stdev(ONE), stdev(OTHER))),
                 "You divided by the smaller spread. The careful choice is the larger.",
             ),
             Wrong(
-                difference,
-                "That is the difference in points. How many spreads is it?",
+                lambda: (difference(), False),
+                "Your number is the difference in points. How many spreads is it?",
             ),
             Wrong(
-                lambda: difference() / max(pstdev(ONE), pstdev(OTHER)),
+                lambda: judged(max(pstdev(ONE), pstdev(OTHER))),
                 "You divided the squares by 3. For a sample of three, divide by 3 − 1.",
             ),
             Wrong(
-                lambda: difference() / max(variance(ONE), variance(OTHER)),
+                lambda: judged(max(variance(ONE), variance(OTHER))),
                 "You divided by the variance. The spread is its root.",
             ),
             Wrong(
-                lambda: difference() / (stdev(OTHER) / math.sqrt(3)),
+                lambda: judged(stdev(OTHER) / math.sqrt(3)),
                 "You divided by the standard error of the mean. Our rule uses the "
                 "spread of the single runs.",
             ),
             Wrong(
-                lambda: difference() / (max(OTHER) - min(OTHER)),
+                lambda: judged(max(OTHER) - min(OTHER)),
                 "You took the range for the spread.",
             ),
         ),

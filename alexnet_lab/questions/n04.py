@@ -216,8 +216,8 @@ EXERCISES = (
         form="an integer",
         answer=lambda: row("conv3").macs,
         right="13·13 positions times the layer's weights, without its biases.",
-        hint="How many positions has the map that comes out? How many kernels are "
-        "there, and how many weights has each?",
+        hint="How many positions does the map that comes out have? How many kernels "
+        "are there, and how many weights does each have?",
         wrong=(
             Wrong(
                 lambda: row("conv3").macs // 2,

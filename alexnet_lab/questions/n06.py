@@ -155,6 +155,11 @@ EXERCISES = (
                 "Those are for pixels in 0…1. The question is about 0…255.",
             ),
             Wrong(
+                lambda: (levels(0.5, 255), levels(1, 1)),
+                "The second number is for pixels in 0…1. The paper's noise changes "
+                "with the unit, too.",
+            ),
+            Wrong(
                 lambda: (levels(0.5, 255) * 10, levels(1, 255**2) * 10),
                 "You left out the strength of the noise, 0.1.",
             ),

@@ -247,7 +247,8 @@ EXERCISES = (
         wrong=(
             Wrong(
                 lambda: minutes(reduce=0),
-                "That is computing alone. In each step the gradients travel too.",
+                "That is computing alone. In each step the gradients travel too, and "
+                "on these assumptions nothing overlaps.",
             ),
             Wrong(
                 lambda: minutes(compute=0),
@@ -268,7 +269,7 @@ EXERCISES = (
             ),
             Wrong(
                 lambda: minutes() / 1440,
-                "Those are days. How many minutes has a day?",
+                "Those are days. How many minutes are there in a day?",
             ),
             Wrong(lambda: minutes() * 60, "Those are seconds."),
         ),
@@ -279,7 +280,7 @@ EXERCISES = (
         answer=lambda: dense_parameters() // dense_inputs() + 1,
         right="The weights are sent whatever the batch; the features grow with it.",
         hint="Set what copies send equal to what the trick sends, for fc6, fc7 and "
-        "fc8 only. Which whole batch is the first beyond?",
+        "fc8 only. Which batch is the first beyond?",
         wrong=(
             Wrong(
                 lambda: dense_parameters() // dense_inputs(),

@@ -211,7 +211,7 @@ EXERCISES = (
             ),
             Wrong(
                 lambda: weights_alone(unit=1),
-                "You counted numbers. The ridge is in operations a *byte*.",
+                "You counted numbers. The ridge is in operations per *byte*.",
             ),
             Wrong(
                 lambda: weights_alone(operations=1),
@@ -238,6 +238,10 @@ EXERCISES = (
         hint="First the chance that a comparison keeps quiet; then that all fourteen "
         "do; then the opposite.",
         wrong=(
+            Wrong(
+                lambda: 100 * (1 - (1 - LEVEL) ** COMPARISONS),
+                "The right thing, in per cent. Give a number from 0 to 1.",
+            ),
             Wrong(
                 lambda: LEVEL * COMPARISONS,
                 "That is the *expected number* of false alarms. Several may come "
@@ -337,6 +341,10 @@ EXERCISES = (
             Wrong(
                 lambda: shares(groups=2),
                 "A net on one GPU has one tower: its kernels read all channels.",
+            ),
+            Wrong(
+                lambda: tuple(100 * share for share in shares()),
+                "The right things, in per cent. Give numbers from 0 to 1.",
             ),
             Wrong(
                 lambda: shares()[::-1],
