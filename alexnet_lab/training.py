@@ -23,7 +23,12 @@ from alexnet_lab.checkpoints import CheckpointError
 from alexnet_lab.evaluation import Predictions, Score, evaluate, predict
 from alexnet_lab.history import EpochRecord, History
 from alexnet_lab.interrupt import Interrupt
-from alexnet_lab.optimizers import MakeOptimizer, TemperedCrossEntropy, make_optimizer
+from alexnet_lab.optimizers import (
+    MakeOptimizer,
+    TemperedCrossEntropy,
+    load_state,
+    make_optimizer,
+)
 from alexnet_lab.precision import choose_layout, choose_precision
 from alexnet_lab.progress import Progress
 from alexnet_lab.runtime import device as best_device
@@ -431,7 +436,7 @@ class _Run:
             history = History.from_dict(state["history"])
             self._check_same_run(history.settings)
             self.net.load_state_dict(state["net"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            load_state(self.optimizer, state["optimizer"])
             self.scaler.load_state_dict(state["scaler"])
             self.epoch, self.batch = state["epoch"], state["batch"]
             vars(self).update(state["sums"])

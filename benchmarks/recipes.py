@@ -17,6 +17,7 @@ from torch import nn
 from alexnet_lab.data import data_folder, fashion_mnist
 from alexnet_lab.data.idx import SHA256, read_idx
 from alexnet_lab.models import lenet5
+from alexnet_lab.optimizers import make_optimizer
 from alexnet_lab.precision import choose_layout, choose_precision
 
 BATCH = 128
@@ -108,7 +109,9 @@ def our_steps(name: str, where: torch.device) -> Step:
     layout = choose_layout(None, precision, net, where)
     if layout == torch.channels_last:
         net.to(memory_format=layout)
-    optimizer = torch.optim.SGD(net.parameters(), lr=rate, momentum=0.9)
+    optimizer = make_optimizer(
+        net, {"learning_rate": rate, "momentum": 0.9, "weight_decay": 5e-4}, "sgd"
+    )
     batches = _endless(fashion_mnist(size, BATCH, device=where).train)
 
     def step() -> None:
