@@ -121,7 +121,7 @@ def draw_costs(costs: Sequence[Cost], title: str) -> Figure:
     axes = figure.subplots(1, 2, sharey=True)
     panels = [
         (axes[0], [c.parameters for c in costs], "parameters"),
-        (axes[1], [c.macs for c in costs], "multiply-accumulates an image"),
+        (axes[1], [c.macs for c in costs], "multiply-accumulates per image"),
     ]
     accuracies = [c.accuracy for c in costs]
     for ax, amounts, label in panels:
