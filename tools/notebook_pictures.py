@@ -18,7 +18,7 @@ CHOSEN = {
     "02": ("drawing-code", (0.0, 0.12, 0.5, 1.0)),
     "03": ("activation-picture", (0.0, 0.0, 1.0, 1.0)),
     "04": ("towers-picture", (0.0, 0.0, 1.0, 0.88)),
-    "05": ("trap-plot-cure-code", (0.0, 0.0, 1.0, 1.0)),
+    "05": ("wall-picture", (0.0, 0.0, 1.0, 1.0)),
     "06": ("noise-look", (0.0, 0.0, 0.6, 1.0)),
     "07": ("recipes-picture", (0.0, 0.0, 1.0, 1.0)),
     "08": ("colour-draw", (0.0, 0.0, 1.0, 1.0)),
@@ -58,4 +58,4 @@ def _picture(notebook: NotebookNode, cell_id: str) -> Image.Image:
             data = output.get("data", {})
             if "image/png" in data:
                 return Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-    raise ValueError(f"no cell {cell_id!r} with a picture; choose another in {__file__}")
+    raise ValueError(f"no cell {cell_id!r} with a picture: choose another in CHOSEN")
