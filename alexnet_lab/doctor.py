@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from alexnet_lab.data.idx import SHA256, DataFileError, data_folder, read_idx
-from alexnet_lab.precision import bfloat16_gain, choose_precision
+from alexnet_lab.optimizers import make_optimizer
+from alexnet_lab.precision import bfloat16_gain, choose_layout, choose_precision
 from alexnet_lab.runtime import budget, device, versions
 
 OK, NOTE, BAD = "ok  ", "note", "BAD "
@@ -106,11 +107,12 @@ def images_per_second(
     """Measured training speed on random images: (images/s, the type computed in)."""
     net = build().to(where).train()
     precision = choose_precision("auto", net, where)
-    optimizer = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=0.9)
-    images = torch.randn(batch, *shape, device=where)
-    if precision.name != "float32":
-        net = net.to(memory_format=torch.channels_last)
-        images = images.contiguous(memory_format=torch.channels_last)
+    layout = choose_layout(None, precision, net, where)
+    if layout == torch.channels_last:
+        net.to(memory_format=layout)
+    settings = {"learning_rate": 1e-3, "momentum": 0.9, "weight_decay": 5e-4}
+    optimizer = make_optimizer(net, settings, "sgd")
+    images = torch.randn(batch, *shape, device=where).contiguous(memory_format=layout)
     labels = torch.zeros(batch, dtype=torch.long, device=where)
 
     def step() -> None:

@@ -7,11 +7,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from unittest.mock import patch
 
 from benchmarks.measure import Repeat, repeat
-
-# What alexnet_lab sets for a process, as it is where nobody sets it.
-AS_SHIPPED = {"THP_MEM_ALLOC_ENABLE": "0", "GOMP_SPINCOUNT": None}
 
 
 @contextmanager
@@ -31,7 +29,9 @@ def in_another_process(recipe: Callable, *arguments) -> Iterator[Repeat]:
     process = multiprocessing.get_context("spawn").Process(
         target=_serve, args=(there, recipe, arguments), daemon=True
     )
-    with _environment(AS_SHIPPED):
+    with patch.dict(os.environ, {"THP_MEM_ALLOC_ENABLE": "0"}):
+        # as both are where nobody sets them: alexnet_lab leaves alone what is set
+        os.environ.pop("GOMP_SPINCOUNT", None)
         process.start()
     there.close()  # ours of the two copies; so recv() fails when the process is gone
 
@@ -58,21 +58,3 @@ def _serve(connection: Connection, recipe: Callable, arguments: tuple) -> None:
             return
         run(count)
         connection.send(count)
-
-
-@contextmanager
-def _environment(values: dict[str, str | None]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    _set(values)
-    try:
-        yield
-    finally:
-        _set(before)
-
-
-def _set(values: dict[str, str | None]) -> None:
-    for name, value in values.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value

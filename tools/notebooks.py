@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import nbformat
 import notebook_minutes
@@ -99,25 +100,13 @@ def kernel_environment() -> Iterator[None]:
             "JUPYTER_PATH": folder,
             "IPYTHONDIR": os.path.join(folder, "ipython"),
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
-            "MPLBACKEND": None,
             # Threads that spin while they wait steal the cores from whoever works.
             "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "1000"),
-            "ALEXNET_LAB_STRICT": None,
         }
-        before = {name: os.environ.get(name) for name in wanted}
-        _set_environment(wanted)
-        try:
+        with patch.dict(os.environ, wanted):
+            for name in ("MPLBACKEND", "ALEXNET_LAB_STRICT"):
+                os.environ.pop(name, None)
             yield
-        finally:
-            _set_environment(before)
-
-
-def _set_environment(values: dict[str, str | None]) -> None:
-    for name, value in values.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 def execute(path: Path) -> NotebookNode:

@@ -42,7 +42,7 @@ def curves(history: History, title: str = "Training") -> Figure:
             ("validation", BLUE, "-", "o"),
         ):
             quantity = f"{part}_{what}"
-            epochs, values = _series(history, quantity)
+            epochs, values = series(history, quantity)
             if values:
                 _line(ax, epochs, values, colour, line, marker)
                 name = "train" if part == "train" else "valid."
@@ -83,7 +83,7 @@ def compare_curves(
     ax = figure.subplots()
     ends = []
     for (name, history), style in zip(histories.items(), LINES, strict=False):
-        epochs, values = _series(history, quantity)
+        epochs, values = series(history, quantity)
         if not values:
             raise ValueError(f"run {name!r} has recorded no {quantity}")
         _line(ax, epochs, values, *style)
@@ -96,7 +96,7 @@ def compare_curves(
     return figure
 
 
-def _series(history: History, quantity: str) -> tuple[list[int], list[float]]:
+def series(history: History, quantity: str) -> tuple[list[int], list[float]]:
     """Return the epochs that have a finite value, and the values; accuracies in %."""
     if not history.epochs:
         raise ValueError("this history has no finished epoch: nothing to draw")

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from alexnet_lab.plots.curves import series
 from alexnet_lab.plots.style import (
     GREY,
     INK,
@@ -198,9 +199,8 @@ def draw_long_runs(
         batches = len(record.batch_losses) / len(record.epochs)
         passes = [(k * window + window / 2) / batches for k in range(len(means))]
         axes[0].plot(passes, means, **style)
-        validated = [e for e in record.epochs if e.validation_accuracy is not None]
-        scores = [100 * e.validation_accuracy for e in validated]
-        axes[1].plot([e.epoch for e in validated], scores, marker=mark, **style)
+        epochs, scores = series(record, "validation_accuracy")
+        axes[1].plot(epochs, scores, marker=mark, **style)
     axes[0].set(ylabel="loss, nats", ylim=(0, None))
     axes[0].set_title("Training loss")
     axes[1].set(ylabel="correct, %")
