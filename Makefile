@@ -7,7 +7,7 @@
 
 PYTHON ?= python3
 # OpenMP threads that spin for long make a busy machine many times slower.
-export GOMP_SPINCOUNT ?= 1000
+export GOMP_SPINCOUNT ?= 2500
 PIP_ARGS ?=
 # JupyterLab refuses to run as root, as one is in a container, unless told.
 LAB_ARGS ?= $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)

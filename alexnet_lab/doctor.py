@@ -107,7 +107,7 @@ def images_per_second(
     """Measured training speed on random images: (images/s, the type computed in)."""
     net = build().to(where).train()
     precision = choose_precision("auto", net, where)
-    layout = choose_layout(None, precision, net, where)
+    layout = choose_layout(None, precision, where)
     if layout == torch.channels_last:
         net.to(memory_format=layout)
     settings = {"learning_rate": 1e-3, "momentum": 0.9, "weight_decay": 5e-4}

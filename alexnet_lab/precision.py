@@ -82,23 +82,19 @@ def _best(net: nn.Module, device: torch.device) -> Precision:
 
 
 def is_large(net: nn.Module) -> bool:
-    """Whether a net has work enough for a type or layout of its own to pay on a CPU."""
+    """Whether a net has work enough for a type or step of its own to pay on a CPU."""
     return _work(net) >= WORTH_IT_ON_CPU
 
 
 def choose_layout(
-    channels_last: bool | None,
-    precision: Precision,
-    net: nn.Module,
-    device: torch.device,
+    channels_last: bool | None, precision: Precision, device: torch.device
 ) -> torch.memory_format:
     """The wanted layout of images; None chooses what is fast here.
 
-    That is pixel by pixel in 16 bits, and for a large network on a CPU.
+    That is pixel by pixel in 16 bits, and on a CPU in any type.
     """
     if channels_last is None:
-        large = device.type == "cpu" and is_large(net)
-        channels_last = large or precision.name != "float32"
+        channels_last = device.type == "cpu" or precision.name != "float32"
     return torch.channels_last if channels_last else torch.contiguous_format
 
 

@@ -95,8 +95,8 @@ def fit(
             function from progress in 0..1 to a fraction of ``learning_rate``.
         loss: by default ``nn.CrossEntropyLoss()``, mean over the batch.
         precision: ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"`` (CUDA).
-        channels_last: store images pixel by pixel; None does so in 16 bits, and for a
-            large network on a CPU.
+        channels_last: store images pixel by pixel; None does so in 16 bits, and on
+            a CPU.
         compile: run through ``torch.compile``.
         checkpoint: a file that is written after every epoch and every
             ``checkpoint_every`` seconds. If it is there already, the run goes on from
@@ -189,9 +189,7 @@ class _Run:
         self, precision: str, channels_last: bool | None, compile: bool
     ) -> None:
         self.precision = choose_precision(precision, self.net, self.device)
-        self.layout = choose_layout(
-            channels_last, self.precision, self.net, self.device
-        )
+        self.layout = choose_layout(channels_last, self.precision, self.device)
         channels_last = self.layout == torch.channels_last
         if channels_last:
             self.net.to(memory_format=torch.channels_last)

@@ -29,7 +29,8 @@ def in_another_process(recipe: Callable, *arguments) -> Iterator[Repeat]:
     process = multiprocessing.get_context("spawn").Process(
         target=_serve, args=(there, recipe, arguments), daemon=True
     )
-    with patch.dict(os.environ, {"THP_MEM_ALLOC_ENABLE": "0"}):
+    ours = {"THP_MEM_ALLOC_ENABLE": "0", "ALEXNET_LAB_KEEP_MEMORY": "0"}
+    with patch.dict(os.environ, ours):
         # as both are where nobody sets them: alexnet_lab leaves alone what is set
         os.environ.pop("GOMP_SPINCOUNT", None)
         process.start()

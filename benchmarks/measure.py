@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 Repeat = Callable[[int], None]  # takes so many steps
+WARM_UP = 2  # rounds; AlexNet's second step is still a fifth slower than its third
 
 
 def repeat(step: Callable[[], None]) -> Repeat:
@@ -34,28 +35,32 @@ class Timing(NamedTuple):
             f"({self.low * scale:.3g}–{self.high * scale:.3g})"
         )
 
+    @classmethod
+    def of(cls, seconds: list[float]) -> Timing:
+        """The summary of repeated measurements."""
+        if len(seconds) == 1:
+            return cls(seconds[0], seconds[0], seconds[0])
+        low, median, high = statistics.quantiles(seconds, n=4, method="inclusive")
+        return cls(median, low, high)
+
 
 def interleaved(
     timed: Mapping[str, Repeat], rounds: int, calls: Mapping[str, int]
-) -> dict[str, Timing]:
-    """Time each in turn, ``rounds`` times, after one round to warm up.
+) -> dict[str, list[float]]:
+    """Time each in turn, ``rounds`` times, after two rounds to warm up.
 
     Args:
         timed: what takes so many steps when it is told how many.
         calls: how many steps of each make one measurement.
+
+    Returns:
+        Seconds a step, one for each round: those of the same place belong together.
     """
     seconds: dict[str, list[float]] = {name: [] for name in timed}
-    for number in range(rounds + 1):
+    for number in range(WARM_UP + rounds):
         for name, run in timed.items():
             start = time.perf_counter()
             run(calls[name])
-            if number:
+            if number >= WARM_UP:
                 seconds[name].append((time.perf_counter() - start) / calls[name])
-    return {name: _timing(values) for name, values in seconds.items()}
-
-
-def _timing(values: list[float]) -> Timing:
-    if len(values) == 1:
-        return Timing(values[0], values[0], values[0])
-    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
-    return Timing(median, low, high)
+    return seconds

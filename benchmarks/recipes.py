@@ -106,7 +106,7 @@ def our_steps(name: str, where: torch.device) -> Step:
     torch.manual_seed(0)
     net = build(False).to(where)
     precision = choose_precision("auto", net, where)
-    layout = choose_layout(None, precision, net, where)
+    layout = choose_layout(None, precision, where)
     if layout == torch.channels_last:
         net.to(memory_format=layout)
     optimizer = make_optimizer(

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from alexnet_lab import checkpoints
-from alexnet_lab.data import Batches
+from alexnet_lab.data import Batches, fashion_mnist
+from alexnet_lab.models import lenet5
 from alexnet_lab.training import (
     CheckpointError,
     History,
@@ -389,3 +390,21 @@ def test_log_has_one_line_an_epoch(capsys):
     out = capsys.readouterr().out
     assert out.count("epoch") == 1 and len(out.strip().splitlines()) == 6
     assert "\r" not in out
+
+
+@pytest.mark.parametrize(
+    ("asked", "stored"), [(None, True), (True, True), (False, False)]
+)
+def test_pictures_lie_pixel_by_pixel_on_a_cpu_unless_told(asked, stored):
+    """Small networks, too; what is learned is the same but for rounding."""
+    train = fashion_mnist(batch_size=64, train_images=256).train
+    torch.manual_seed(0)
+    net = lenet5("relu", "max")
+    history = fit(net, train, channels_last=asked, device="cpu", quiet=True)
+    weight = net.conv2.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last) is stored
+    assert ("channels last" in history.machine) is stored
+    torch.manual_seed(0)
+    other = lenet5("relu", "max")
+    fit(other, train, channels_last=not stored, device="cpu", quiet=True)
+    assert torch.allclose(weight, other.conv2.weight, atol=1e-4)

@@ -101,7 +101,7 @@ def kernel_environment() -> Iterator[None]:
             "IPYTHONDIR": os.path.join(folder, "ipython"),
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
             # Threads that spin while they wait steal the cores from whoever works.
-            "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "1000"),
+            "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "2500"),
         }
         with patch.dict(os.environ, wanted):
             for name in ("MPLBACKEND", "ALEXNET_LAB_STRICT"):
