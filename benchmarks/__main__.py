@@ -1,10 +1,11 @@
 """``make bench``: our training step against the textbooks' and against the machine.
 
-Prints a table and writes benchmarks/results/bench.json and bench.png: the training
-step of LeNet-5 and AlexNet, plain and ours, beside a large matrix product; then the
-time to the accuracies that Dive into Deep Learning publishes after ten epochs, 77.9 %
-with LeNet and 88.3 % with AlexNet. The last takes minutes on a CPU; ``--accuracy
-LeNet-5`` leaves it out, ``--accuracy`` alone leaves out both.
+Prints a table and writes bench.json and bench.png to benchmarks/results, or to another
+``--out`` folder for another kind of machine: the training step of LeNet-5 and AlexNet,
+plain and ours, beside a large matrix product; then the time to the accuracies that Dive
+into Deep Learning publishes after ten epochs, 77.9 % with LeNet and 88.3 % with
+AlexNet. The last takes minutes on a CPU; ``--accuracy LeNet-5`` leaves it out,
+``--accuracy`` alone leaves out both.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--accuracy", nargs="*", choices=list(PUBLISHED), default=None)
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER")
     options = parser.parse_args()
     where = device()
     record = {
@@ -47,10 +49,10 @@ def main() -> None:
         name: time_to_accuracy(name, where, record["steps"][name]["plain_seconds"])
         for name in names
     }
-    RESULTS.mkdir(exist_ok=True)
+    options.out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    (RESULTS / "bench.json").write_text(text, encoding="utf-8")
-    draw(record).savefig(RESULTS / "bench.png", dpi=150)
+    (options.out / "bench.json").write_text(text, encoding="utf-8")
+    draw(record).savefig(options.out / "bench.png", dpi=150)
 
 
 def steps(name: str, where: torch.device, rounds: int) -> dict:

@@ -19,7 +19,7 @@ def draw(record: dict) -> Figure:
     figure = new_figure(9.5, 5.6 if record["accuracy"] else 3.2)
     axes = figure.subplots(2 if record["accuracy"] else 1, squeeze=False)[:, 0]
     steps = {
-        name: (step["plain_seconds"], step["our_seconds"])
+        name: (step["plain_seconds"], step["our_seconds"], step["gain"])
         for name, step in record["steps"].items()
     }
     _bars(axes[0], steps, f"A training step of {BATCH} images")
@@ -28,6 +28,7 @@ def draw(record: dict) -> Figure:
             f"{name} to {run['published']:.1%}": (
                 run["plain_seconds"],
                 statistics.median(run["seconds"]),
+                run["gain"],
             )
             for name, run in record["accuracy"].items()
         }
@@ -36,8 +37,8 @@ def draw(record: dict) -> Figure:
     return figure
 
 
-def _bars(ax: Axes, pairs: dict[str, tuple[float, float]], title: str) -> None:
-    for name, (plain, ours) in pairs.items():
+def _bars(ax: Axes, rows: dict[str, tuple[float, float, float]], title: str) -> None:
+    for name, (plain, ours, gain) in rows.items():
         for label, seconds, colour, hatch in (
             (f"{name}, textbook", plain, VERMILION, "//"),
             (f"{name}, ours", ours, BLUE, ""),
@@ -45,7 +46,6 @@ def _bars(ax: Axes, pairs: dict[str, tuple[float, float]], title: str) -> None:
             bar = ax.barh(label, seconds, color=colour, hatch=hatch, edgecolor="white")
             text = f"{seconds:,.3g} s" if seconds < 1000 else f"{seconds:,.0f} s"
             if hatch == "":
-                gain = plain / ours
                 text += f"  ({gain:.{0 if gain >= 10 else 1}f}× faster)"
             ax.bar_label(bar, [text], padding=4)
     ax.set_xscale("log")
