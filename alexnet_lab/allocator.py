@@ -14,9 +14,9 @@ def keep_memory() -> bool:
     """Have freed memory kept for the next training step instead of given back.
 
     glibc gives large blocks back to Linux at once and asks for them again a moment
-    later; Linux clears each page anew. That is a tenth of AlexNet's training step on a
-    CPU and a sixth of LeNet-5's. In exchange the process stays as large as it was at
-    its largest. Tensors made before are not touched.
+    later; Linux clears each page anew. That took a tenth of the processors' time in a
+    training step of AlexNet, more in LeNet-5's (CONTRIBUTING.md has the figures). In
+    exchange the process stays as large as it was at its largest.
 
     Returns:
         Whether it is so now: not where the system has no glibc, nor where the
