@@ -72,10 +72,10 @@ def steps(name: str, where: torch.device, rounds: int) -> dict:
             timed, rounds, {"plain": calls, "ours": calls, "float32": 3, "bfloat16": 6}
         )
     timing = {key: Timing.of(values) for key, values in seconds.items()}
-    result = _result(name, timing, {k: 2 * 2048**3 / timing[k].median for k in kinds})
     # round by round: a machine that slows down for a minute slows both
     gains = [a / b for a, b in zip(seconds["plain"], seconds["ours"], strict=True)]
-    result["gain"], *result["gain_quarters"] = Timing.of(gains)
+    ceiling = {kind: 2 * 2048**3 / timing[kind].median for kind in kinds}
+    result = _result(name, timing, Timing.of(gains), ceiling)
     best = max(result["ceiling_gflops"].values())
     print(f"{name}, batch {recipes.BATCH}")
     print(f"  plain step  {timing['plain']}")
@@ -90,7 +90,9 @@ def steps(name: str, where: torch.device, rounds: int) -> dict:
     return result
 
 
-def _result(name: str, timing: dict[str, Timing], ceiling: dict[str, float]) -> dict:
+def _result(
+    name: str, timing: dict[str, Timing], gain: Timing, ceiling: dict[str, float]
+) -> dict:
     book = ledger(recipes.NETS[name][0](False), (1, *[recipes.NETS[name][1]] * 2))
     # forward, and twice that backward; the first layer needs no gradient of its input
     flops = 2 * recipes.BATCH * (3 * book.total_macs - book["conv1"].macs)
@@ -100,6 +102,8 @@ def _result(name: str, timing: dict[str, Timing], ceiling: dict[str, float]) -> 
         "plain_quarters": [timing["plain"].low, timing["plain"].high],
         "our_seconds": timing["ours"].median,
         "our_quarters": [timing["ours"].low, timing["ours"].high],
+        "gain": gain.median,
+        "gain_quarters": [gain.low, gain.high],
         "gflops": speed / 1e9,
         "ceiling_gflops": {kind: value / 1e9 for kind, value in ceiling.items()},
         "of_ceiling": speed / max(ceiling.values()),

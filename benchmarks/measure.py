@@ -22,7 +22,7 @@ def repeat(step: Callable[[], None]) -> Repeat:
 
 
 class Timing(NamedTuple):
-    """Seconds a call: the median, and the quarters below and above it."""
+    """Seconds a call, or a ratio: the median, and the quarters below and above it."""
 
     median: float
     low: float
@@ -36,11 +36,11 @@ class Timing(NamedTuple):
         )
 
     @classmethod
-    def of(cls, seconds: list[float]) -> Timing:
-        """The summary of repeated measurements."""
-        if len(seconds) == 1:
-            return cls(seconds[0], seconds[0], seconds[0])
-        low, median, high = statistics.quantiles(seconds, n=4, method="inclusive")
+    def of(cls, values: list[float]) -> Timing:
+        """The summary of what repeated measurements gave."""
+        if len(values) == 1:
+            return cls(values[0], values[0], values[0])
+        low, median, high = statistics.quantiles(values, n=4, method="inclusive")
         return cls(median, low, high)
 
 
