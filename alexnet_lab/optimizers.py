@@ -93,7 +93,7 @@ def make_optimizer(
             groups, lr=rate, momentum=settings["momentum"], fused=_fused(net)
         )
     if wanted == "adamw":
-        return torch.optim.AdamW(groups, lr=rate)
+        return torch.optim.AdamW(groups, lr=rate, fused=_fused(net))
     raise ValueError(
         f"optimizer={wanted!r}; use sgd, adamw, or a function from parameter groups "
         "to an optimizer"

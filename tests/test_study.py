@@ -20,6 +20,7 @@ CHANGES = {
     "baseline": ("", "", 0),
     "tanh": ("", "relu1 relu2 relu3 relu4 relu5 relu6 relu7", 0),
     "no LRN": ("norm1 norm2", "", 0),
+    "times 0.59": ("", "norm1 norm2", 0),
     "separate pools": ("", "pool1 pool2 pool3", 0),
     "no dropout": ("drop6 drop7", "", 0),
     "augmentation": ("", "", 0),
@@ -89,6 +90,14 @@ def test_weights_start_as_said():
     assert glorot.fc7.weight.std().item() == pytest.approx((1 / 512) ** 0.5, rel=0.02)
     unequal = ABLATIONS["no fc6, fc7"].build()  # a new layer starts by He's rule too
     assert unequal.fc8.weight.std().item() == pytest.approx((2 / 256) ** 0.5, rel=0.1)
+
+
+def test_the_control_of_lrn_is_a_factor():
+    net = ABLATIONS["times 0.59"].build()
+    maps = 1000 * torch.randn(2, 24, 5, 5)  # so large that LRN would bite
+    for layer in (net.norm1, net.norm2):
+        assert torch.allclose(layer(maps), maps * 2**-0.75)
+    assert not torch.allclose(alexnet_mini().norm1(maps), maps * 2**-0.75, rtol=0.1)
 
 
 def test_only_augmentation_augments():

@@ -18,7 +18,7 @@ from alexnet_lab.roofline import layer_points
 # 10.2: the machine's ridge, operations a byte.
 RIDGE = 20
 # 10.3: comparisons, and the chance of a false alarm in each.
-COMPARISONS, LEVEL = 14, 0.05
+COMPARISONS, LEVEL = 15, 0.05
 # 10.4: an effect and the spread of a single run, in points; spreads that count.
 EFFECT, SPREAD, STRICT = 0.4, 0.5, 2
 # 10.5: the paper's.
@@ -234,8 +234,8 @@ EXERCISES = (
         form="a probability, from 0 to 1",
         tolerance=0.005,
         answer=lambda: 1 - (1 - LEVEL) ** COMPARISONS,
-        right="More likely than not. One star in a table of fourteen proves little.",
-        hint="First the chance that a comparison keeps quiet; then that all fourteen "
+        right="More likely than not. One star in a table of fifteen proves little.",
+        hint="First the chance that a comparison keeps quiet; then that all fifteen "
         "do; then the opposite.",
         wrong=(
             Wrong(
