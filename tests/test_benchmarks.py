@@ -1,6 +1,7 @@
 """The arithmetic and the record of ``make bench``; its times are the machine's."""
 
 import json
+import statistics
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -49,3 +50,23 @@ def test_picture_says_what_was_not_reached(path):
         assert all(("(ours: " in label) is not run["reached"] for label in goal)
         assert run["reached"] == (min(run["accuracies"]) >= run["published"])
     plt.close(figure)
+
+
+def test_readme_tells_the_record():
+    readme = (RESULTS.parents[1] / "README.md").read_text(encoding="utf-8")
+    rows = [line for line in readme.splitlines() if line.startswith("|")]
+    record = json.loads((RESULTS / "bench.json").read_text(encoding="utf-8"))
+    step, goals = record["steps"]["AlexNet"], record["accuracy"]
+    seconds = {name: statistics.median(run["seconds"]) for name, run in goals.items()}
+    told = [
+        [f"{step['plain_seconds']:.1f} s", f"{step['our_seconds']:.1f} s"]
+        + [f"{step['gain']:.1f}×; {100 * step['of_ceiling']:.0f} % of"],
+        [f"{goals['LeNet-5']['plain_seconds']:.0f} s", f"{seconds['LeNet-5']:.1f} s"]
+        + [f"{goals['LeNet-5']['gain']:.0f}×", "77.9 %"],
+        [f"{goals['AlexNet']['plain_seconds']:,.0f} s", f"{seconds['AlexNet']:.0f} s"]
+        + [f"{goals['AlexNet']['gain']:.0f}×", "88.3 %"]
+        + [f"we got {100 * goals['AlexNet']['accuracies'][0]:.1f} %"],
+    ]
+    for figures in told:
+        assert any(all(figure in row for figure in figures) for row in rows), figures
+    assert all(run["reached"] for run in goals.values())
