@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
-    except (ValueError, TypeError, RuntimeError, OSError) as error:
+    except (ValueError, TypeError, RuntimeError, OSError, ImportError) as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 1
     finally:
@@ -141,12 +142,28 @@ def _build(options: argparse.Namespace, **defaults: object) -> nn.Module:
     builder = _builder(options.model)
     known = inspect.signature(builder).parameters
     arguments = {key: value for key, value in defaults.items() if key in known}
+    return builder(**arguments | _chosen(options))
+
+
+def _chosen(options: argparse.Namespace) -> dict[str, int | str]:
+    """What ``--set`` asks for."""
+    chosen = {}
     for item in options.set:
         key, equals, value = item.partition("=")
         if not equals:
             raise ValueError(f"--set {item!r}: write NAME=VALUE")
-        arguments[key] = int(value) if value.lstrip("-").isdigit() else value
-    return builder(**arguments)
+        chosen[key] = int(value) if value.lstrip("-").isdigit() else value
+    return chosen
+
+
+def _input(options: argparse.Namespace) -> tuple[int, int, int] | None:
+    """(C, H, W) of a named model as ``--set`` makes it; None for one's own."""
+    if options.model not in INPUTS:
+        return None
+    channels, size, _ = INPUTS[options.model]
+    chosen = _chosen(options)
+    size = chosen.get("image_size", size)
+    return chosen.get("in_channels", channels), size, size
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -159,7 +176,7 @@ def _ledger(options: argparse.Namespace) -> int:
     from alexnet_lab.accounting import ledger
 
     net = _build(options)
-    shape = options.input or INPUTS.get(options.model)
+    shape = options.input or _input(options)
     if shape is None:
         raise ValueError("a network of your own needs --input C,H,W")
     book = ledger(net, shape)
@@ -175,7 +192,7 @@ def _batches(options: argparse.Namespace) -> Splits:
     """The images that the command names, in the size that its network reads."""
     from alexnet_lab import data
 
-    size = INPUTS.get(options.model, (1, 28, 28))[1]
+    size = (_input(options) or (1, 28, 28))[1]
     shared = {
         "batch_size": options.batch_size,
         "train_images": options.train_images,
@@ -211,6 +228,12 @@ def _train(options: argparse.Namespace) -> int:
     from alexnet_lab.training import TemperedCrossEntropy, evaluate, fit
 
     train, validation, test = _batches(options)
+    classes = _chosen(options).get("classes", len(train.classes))
+    if classes != len(train.classes):
+        raise ValueError(
+            f"--set classes={classes}, but the images have {len(train.classes)} classes"
+        )
+    _same_run(options)
     _augment(train, options.augment)
     torch.manual_seed(options.seed)
     net = _build(options, in_channels=train.image_shape[0], classes=len(train.classes))
@@ -242,6 +265,29 @@ def _train(options: argparse.Namespace) -> int:
         result["test"] = score._asdict()
     write_json(result, options.out / "result.json")
     return 0
+
+
+def _same_run(options: argparse.Namespace) -> None:
+    """Refuse a folder that holds another run; else note there what this one is."""
+    path = options.out / "options.json"
+    free = {"run", "out", "test", "precision"}  # may differ when a run goes on
+    mine = {key: value for key, value in vars(options).items() if key not in free}
+    mine = json.loads(json.dumps(mine, default=str))
+    if path.exists():
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        differing = [
+            f"{key}: {saved.get(key)!r} there, {value!r} here"
+            for key, value in mine.items()
+            if saved.get(key) != value
+        ]
+        if differing:
+            raise ValueError(
+                f"{options.out} belongs to another run ({'; '.join(differing)}). Use "
+                "the same options to go on with it, or another --out."
+            )
+    elif distributed.leads():
+        options.out.mkdir(parents=True, exist_ok=True)
+        write_json(mine, path)
 
 
 def _result(history: History) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,12 @@ from alexnet_lab.files import whole_file
 
 class CheckpointError(RuntimeError):
     """A checkpoint that cannot be used; the text says what would be right."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line without a terminal's colours."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
+    return text.splitlines()[0] if text else type(error).__name__
 
 
 def save(state: dict[str, Any], path: str | Path) -> None:
@@ -33,7 +40,7 @@ def load(path: str | Path, device: torch.device | str = "cpu") -> dict[str, Any]
     except Exception as error:
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint ({type(error).__name__}: "
-            f"{str(error).splitlines()[0]}). Delete it to start afresh."
+            f"{first_line(error)}). Delete it to start afresh."
         ) from error
     if not isinstance(state, dict):
         raise CheckpointError(

@@ -105,7 +105,7 @@ def predict(
 
 def _forward(net, batches, precision) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """float32 logits and labels, a batch at a time."""
-    where = next(net.parameters()).device
+    where = next((p.device for p in net.parameters()), torch.device("cpu"))
     chosen = choose_precision(precision, net, where)
     with evaluation_mode(net), torch.inference_mode():
         for images, labels in batches:

@@ -249,11 +249,13 @@ def _outcome(exercise: Exercise, answer: Any) -> Any:
 # ----------------------------------------------------------------------- blanks
 
 
-def _has_blank(value: Any) -> bool:
+def _has_blank(value: Any, depth: int = 0) -> bool:
+    if depth > 20:  # a list may hold itself
+        return False
     if isinstance(value, dict):
-        return any(_has_blank(v) for v in value.values())
+        return any(_has_blank(v, depth + 1) for v in value.values())
     if isinstance(value, (list, tuple)):
-        return any(_has_blank(v) for v in value)
+        return any(_has_blank(v, depth + 1) for v in value)
     return value is ...
 
 

@@ -228,6 +228,8 @@ def upsample(layer: nn.Upsample, shape: Shape) -> Step:
     channels, *size = image(shape)
     if layer.mode in ("linear", "trilinear"):
         raise ValueError(f"has mode {layer.mode!r}, which is not for images")
+    if layer.size is None and layer.scale_factor is None:
+        raise ValueError("needs a size or a scale_factor")
     if layer.size is not None:
         output = pair(layer.size)
         workings = [f"{n} → {out}" for n, out in zip(size, output, strict=True)]

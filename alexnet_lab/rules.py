@@ -144,10 +144,13 @@ def step(layer: nn.Module, shape: Shape) -> Step:
     kind = type(layer)
     if "forward" in vars(layer):
         raise UnknownLayerError(_own_forward(kind, kind))
-    if hasattr(layer, "parametrizations"):
+    # weight_norm, spectral_norm and pruning of the older kind leave these behind
+    renamed = {"weight_g", "weight_orig"} & layer._parameters.keys()
+    if hasattr(layer, "parametrizations") or renamed:
+        plain = kind if renamed else kind.__mro__[1]
         raise UnknownLayerError(
-            f"its weights come from torch.nn.utils.parametrize, and the rule of "
-            f"{kind.__mro__[1].__name__} doesn't know how many parameters that takes."
+            f"its weights come from torch.nn.utils or its parametrize, and the rule of "
+            f"{plain.__name__} doesn't know how many parameters that takes."
         )
     result = rule_of(kind)(layer, shape)
     if not isinstance(result, Step):

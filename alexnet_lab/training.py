@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from math import inf, isfinite
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from torch import nn
 from torch.utils.data import DistributedSampler
 
 from alexnet_lab import checkpoints, distributed
-from alexnet_lab.checkpoints import CheckpointError
+from alexnet_lab.checkpoints import CheckpointError, first_line
 from alexnet_lab.evaluation import Predictions, Score, evaluate, predict
 from alexnet_lab.history import EpochRecord, History
 from alexnet_lab.interrupt import Interrupt
@@ -114,24 +116,26 @@ def fit(
         CheckpointError: the checkpoint is damaged or belongs to another run.
         ValueError: an option that cannot be.
     """
-    _check_options(epochs, learning_rate, train)
+    _check_options(epochs, learning_rate, momentum, weight_decay, train, validation)
     where = torch.device(device) if device else best_device()
     team, where = distributed.join(where)
     settings = {
-        "epochs": epochs,
-        "learning_rate": learning_rate,
+        "epochs": int(epochs),  # plain numbers, for the checkpoint and the record
+        "learning_rate": float(learning_rate),
         "optimizer": _name(optimizer),
-        "momentum": momentum,
-        "weight_decay": weight_decay,
+        "momentum": float(momentum),
+        "weight_decay": float(weight_decay),
         "schedule": _name(schedule),
         "loss": repr(loss or nn.CrossEntropyLoss()),
         "batches": len(train),
         "batch_size": getattr(train, "batch_size", None),
-        "seed": seed,
+        "seed": int(seed),
     }
     run = _Run(net.to(where), train, validation, settings, where, team)
     run.choose_arithmetic(precision, channels_last, compile)
     run.schedule = choose_schedule(schedule)
+    # two functions may bear one name, all lambdas do
+    run.origin["rates"] = [float(run.schedule(n / 8)) for n in range(9)]
     run.loss = (loss or nn.CrossEntropyLoss()).to(where)
     run.optimizer = make_optimizer(net, settings, optimizer)
     run.checkpoint = Path(checkpoint) if checkpoint else None
@@ -144,18 +148,32 @@ def fit(
     return run.history
 
 
-def _check_options(epochs: int, learning_rate: float, train: Iterable[Batch]) -> None:
-    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+def _check_options(epochs, learning_rate, momentum, weight_decay, train, validation):
+    if isinstance(epochs, bool) or not isinstance(epochs, Integral) or epochs < 1:
         raise ValueError(f"epochs={epochs!r}; use a whole number of at least 1")
-    if not learning_rate > 0:
-        raise ValueError(f"learning_rate={learning_rate}; use a number above 0")
-    if isinstance(train, tuple) and hasattr(train, "train"):
+    if not isinstance(learning_rate, Real) or not 0 < learning_rate < inf:
+        raise ValueError(f"learning_rate={learning_rate!r}; use a number above 0")
+    if not 0 <= momentum < 1:
+        raise ValueError(f"momentum={momentum}; use a number from 0 to below 1")
+    if not weight_decay >= 0:
+        raise ValueError(f"weight_decay={weight_decay}; use 0 or more")
+    _check_batches(train, "training")
+    if validation is not None:
+        _check_batches(validation, "validation")
+
+
+def _check_batches(batches: Iterable[Batch], name: str) -> None:
+    if isinstance(batches, tuple) and hasattr(batches, "train"):
         raise ValueError(
-            "fit got all three splits as its training set; unpack them: "
+            f"fit got all three splits as its {name} set; unpack them: "
             "fit(net, splits.train, splits.validation)"
         )
-    if not hasattr(train, "__len__") or len(train) == 0:
-        raise ValueError("the training set needs a length of at least one batch")
+    try:
+        some = len(batches) > 0
+    except TypeError:  # an iterator, or a DataLoader of an IterableDataset
+        some = False
+    if not some:
+        raise ValueError(f"the {name} set needs a length of at least one batch")
 
 
 def _counted(count: int, noun: str) -> str:
@@ -168,6 +186,14 @@ def _name(choice: Any) -> str:
     return getattr(choice, "__qualname__", type(choice).__qualname__)
 
 
+def _origin(train: Any) -> dict[str, Any]:
+    """What the data say of themselves; a checkpoint must agree with it."""
+    known = {"images": "count", "classes": "classes"}
+    return {
+        key: getattr(train, name) for key, name in known.items() if hasattr(train, name)
+    }
+
+
 class _Run:
     """The state of one call of :func:`fit`."""
 
@@ -175,6 +201,7 @@ class _Run:
         self.net = net
         self.train_set = _share(train, team)
         self.validation = _share(validation, team)
+        self.origin = {"network": repr(net), **_origin(train)}
         self.settings = settings
         self.device = device
         self.team = team
@@ -315,7 +342,7 @@ class _Run:
     def set_learning_rate(self) -> float:
         steps = len(self.train_set)
         progress = (self.epoch * steps + self.batch) / (self.settings["epochs"] * steps)
-        rate = self.settings["learning_rate"] * self.schedule(progress)
+        rate = self.settings["learning_rate"] * float(self.schedule(progress))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         return rate
@@ -343,7 +370,7 @@ class _Run:
         rate = self.settings["learning_rate"]
         saved = self.checkpoint is not None and self.checkpoint.exists()
         kept = (
-            f"The checkpoint {self.checkpoint} still holds the last good state"
+            f"The checkpoint {self.checkpoint} still holds the state of its last save"
             if saved
             else "The network's weights are spoilt: build it anew"
         )
@@ -356,9 +383,12 @@ class _Run:
 
     def finish_epoch(self) -> None:
         self.collect()
+        self.check_weights()
         score = None
         if self.validation is not None:
             score = self.validate()
+            if not isfinite(score.loss):  # by the epoch's last step
+                raise TrainingDiverged(self.advice(score.loss), self.history)
         self.history.epochs.append(
             EpochRecord(
                 epoch=self.epoch + 1,
@@ -374,6 +404,11 @@ class _Run:
         self.epoch += 1
         self.batch = 0
         self._fresh_sums()
+
+    def check_weights(self) -> None:
+        """The loss of a batch says nothing yet of the step that it led to."""
+        if not all(p.isfinite().all() for p in self.net.parameters()):
+            raise TrainingDiverged(self.advice(float("nan")), self.history)
 
     def validate(self) -> Score:
         mine = evaluate(
@@ -410,7 +445,8 @@ class _Run:
     def save(self) -> None:
         if self.checkpoint is None or not self.team.leads:
             return
-        self.collect()  # never save weights whose loss was not finite
+        self.collect()  # never save what is not finite
+        self.check_weights()
         sums = {
             name: getattr(self, name)
             for name in ("loss_sum", "correct", "images", "seconds", "rate")
@@ -424,6 +460,7 @@ class _Run:
             "batch": self.batch,
             "sums": sums,
             "history": self.history.to_dict(),
+            "origin": self.origin,
         }
         checkpoints.save(state, self.checkpoint)
         self._saved_at = time.monotonic()
@@ -432,7 +469,7 @@ class _Run:
         state = checkpoints.load(self.checkpoint, self.device)
         try:
             history = History.from_dict(state["history"])
-            self._check_same_run(history.settings)
+            self._check_same_run(history.settings, state.get("origin", self.origin))
             self.net.load_state_dict(state["net"])
             load_state(self.optimizer, state["optimizer"])
             self.scaler.load_state_dict(state["scaler"])
@@ -443,14 +480,21 @@ class _Run:
                 raise
             raise CheckpointError(
                 f"{self.checkpoint} does not fit this network or is no checkpoint of "
-                f"fit: {str(error).splitlines()[0]}. Delete it or use another name."
+                f"fit: {first_line(error)}. Delete it or use another name."
             ) from error
         history.machine = self.history.machine
         self.history = history
         self.random = state["random"] if self.batch else None
 
-    def _check_same_run(self, saved: dict[str, Any]) -> None:
+    def _check_same_run(self, saved: dict[str, Any], origin: dict[str, Any]) -> None:
         differing = [
+            f"another {key}"
+            if key in ("network", "rates")
+            else f"{key}: {origin[key]!r} there, {value!r} here"
+            for key, value in self.origin.items()
+            if key in origin and origin[key] != value
+        ]
+        differing += [
             f"{key}: {saved.get(key)!r} there, {value!r} here"
             for key, value in self.settings.items()
             if saved.get(key) != value

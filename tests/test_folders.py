@@ -185,6 +185,13 @@ def test_pictures_without_class_folders(tmp_path):
         image_folder(tmp_path, **PLAIN)
 
 
+def test_sets_are_not_taken_for_classes(tmp_path):
+    for name in ("Train", "Val"):
+        class_of(tmp_path / name, "cat", 3)
+    with pytest.raises(DataFileError, match="Train, Val, which are no classes"):
+        image_folder(tmp_path, **PLAIN)
+
+
 def test_one_folder_too_high(tmp_path):
     class_of(tmp_path / "pets", "cat", 3)
     with pytest.raises(DataFileError, match="single folder, pets, .* mean .*pets"):

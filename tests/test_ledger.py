@@ -1,6 +1,7 @@
 """The ledger on known networks: every figure of the paper, and every error."""
 
 import time
+import warnings
 from collections import OrderedDict
 from dataclasses import replace
 
@@ -205,6 +206,12 @@ class OwnSequence(nn.Sequential):
         return x
 
 
+def older_weight_norm():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is deprecated, and still in use
+        return nn.utils.weight_norm(nn.Conv2d(3, 4, 3))
+
+
 def patched():
     layer = nn.ReLU()
     layer.forward = lambda x: x[:, :1]
@@ -254,6 +261,8 @@ def patched():
         (nn.Sequential(patched()), (4,), TypeError, "layer 0: this ReLU got a forward"),
         (nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))), (4,),
          TypeError, "parametrize"),
+        (nn.Sequential(older_weight_norm()), (3, 8, 8), TypeError, "rule of Conv2d"),
+        (nn.Upsample(), (1, 7, 7), ValueError, "needs a size or a scale_factor"),
         (torch.relu, (4,), TypeError, "nn.Sequential or a layer"),
     ],
 )  # fmt: skip

@@ -97,6 +97,7 @@ def test_train_command_resumes_to_a_finished_run(tmp_path, capsys):
     assert {p.name for p in tmp_path.iterdir()} == {
         "checkpoint.pt",
         "history.json",
+        "options.json",
         "result.json",
         "weights.pt",
     }
@@ -104,6 +105,25 @@ def test_train_command_resumes_to_a_finished_run(tmp_path, capsys):
     assert main([*arguments, "--test"]) == 0
     assert (tmp_path / "history.json").read_text() == first
     assert "of 10,000 correct" in capsys.readouterr().out
+    assert main([*arguments, "--augment", "flip"]) == 1  # another run, the same shapes
+    assert "belongs to another run (augment: [] there" in capsys.readouterr().err
+    assert (tmp_path / "history.json").read_text() == first
+
+
+def test_train_command_knows_the_classes(tmp_path, capsys):
+    arguments = ["train", "lenet5", "--data", "mnist", "--train-images", "64"]
+    assert main([*arguments, "--set", "classes=5", "--out", str(tmp_path / "x")]) == 1
+    assert "the images have 10 classes" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    "choice, row",
+    [("image_size=224", "224 + 0 + 3 = 227"), ("in_channels=1", "(11·11·1 + 1)·96")],
+)
+def test_ledger_command_takes_the_size_that_was_set(capsys, choice, row):
+    assert main(["ledger", "alexnet_2012", "--set", choice, "--verify"]) == 0
+    assert row in capsys.readouterr().out
 
 
 def test_train_command_with_colour_noise(tmp_path, monkeypatch):

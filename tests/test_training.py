@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -260,8 +261,86 @@ def test_another_run_s_checkpoint_is_refused(tmp_path):
     train(small_net(), checkpoint=path)
     with pytest.raises(CheckpointError, match=r"learning_rate: 0\.1 there, 0\.2 here"):
         train(small_net(), checkpoint=path, learning_rate=0.2)
-    with pytest.raises(CheckpointError, match="does not fit this network"):
+    with pytest.raises(CheckpointError, match="another network"):
         train(nn.Sequential(nn.Flatten(), nn.Linear(16, 3)), checkpoint=path)
+    same_shapes = small_net()
+    same_shapes[2] = nn.Tanh()
+    with pytest.raises(CheckpointError, match="another network"):
+        train(same_shapes, checkpoint=path)
+    with pytest.raises(CheckpointError, match="images: 200 there, 199 here"):
+        train(small_net(), small_data(199, shuffle=True), checkpoint=path)
+
+
+def test_two_schedules_of_one_name_are_two_runs(tmp_path):
+    path = tmp_path / "run.pt"
+    train(small_net(), checkpoint=path, schedule=lambda progress: 1 - progress)
+    train(small_net(), checkpoint=path, schedule=lambda progress: 1 - progress)
+    with pytest.raises(CheckpointError, match="another rates"):
+        train(small_net(), checkpoint=path, schedule=lambda progress: 1.0)
+
+
+def test_numpy_s_numbers_are_numbers(tmp_path):
+    path = tmp_path / "run.pt"
+    options = {
+        "learning_rate": np.float32(0.1),
+        "seed": np.int64(3),
+        "epochs": np.int64(1),
+        "schedule": lambda progress: np.float64(1 - progress),
+    }
+    history = train(small_net(), checkpoint=path, **options)
+    history.save(tmp_path / "history.json")
+    again = train(small_net(), checkpoint=path, **options)
+    assert again.batch_losses == history.batch_losses
+    assert History.load(tmp_path / "history.json").settings == history.settings
+
+
+def test_an_empty_checkpoint_is_named(tmp_path):
+    path = tmp_path / "run.pt"
+    path.touch()
+    with pytest.raises(CheckpointError, match=r"run\.pt cannot be read"):
+        train(small_net(), checkpoint=path)
+
+
+class Spoils(torch.optim.SGD):
+    """Leaves a weight that is no number."""
+
+    def step(self, closure=None):
+        with torch.no_grad():
+            self.param_groups[0]["params"][0][0, 0] = float("nan")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"validation": small_data(60), "learning_rate": 3e38}, {"optimizer": Spoils}],
+    ids=["seen in the validation loss", "seen in the weights"],
+)
+def test_divergence_by_the_last_step_of_all(tmp_path, options):
+    path = tmp_path / "run.pt"
+    options = {"schedule": "constant", "quiet": True, "checkpoint": path, **options}
+    with pytest.raises(TrainingDiverged):
+        fit(small_net(), small_data(32), device="cpu", **options)  # a single batch
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "options, says",
+    [
+        ({"momentum": 1.5}, "momentum=1.5"),
+        ({"weight_decay": -1}, "weight_decay=-1"),
+        ({"learning_rate": "0.1"}, "learning_rate='0.1'"),
+        ({"learning_rate": float("inf")}, "learning_rate=inf"),
+        ({"validation": []}, "the validation set needs a length"),
+        ({"validation": iter([1])}, "the validation set needs a length"),
+        ({"validation": fashion_mnist(train_images=8)}, "as its validation set"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_any_training(options, says):
+    with pytest.raises(ValueError, match=says):
+        fit(small_net(), small_data(), device="cpu", quiet=True, **options)
+
+
+def test_a_net_without_weights_can_be_evaluated():
+    assert evaluate(nn.Sequential(nn.Flatten()), small_data(20)).images == 20
 
 
 def test_damaged_checkpoint_is_named(tmp_path):
@@ -308,7 +387,7 @@ def test_divergence_stops_with_advice(tmp_path):
     bad.augment = poison
     with pytest.raises(TrainingDiverged, match="learning rate") as error:
         train(small_net(), bad, checkpoint=path, checkpoint_every=0)
-    assert "try 0.01" in str(error.value) and "last good state" in str(error.value)
+    assert "try 0.01" in str(error.value) and "its last save" in str(error.value)
     assert len(error.value.history.epochs) == 2
     weights = checkpoints.load(path)["net"].values()
     assert all(torch.isfinite(w).all() for w in weights)

@@ -20,6 +20,7 @@ from alexnet_lab.data.idx import DataFileError, data_folder
 from alexnet_lab.data.listing import (
     HELD_OUT,
     MOST_HELD_OUT,
+    SPLIT_NAMES,
     VALIDATION_NAMES,
     Listing,
     class_folders,
@@ -204,6 +205,11 @@ def _parts(path: Path, seed: int) -> tuple[tuple[Listing, torch.Tensor], ...]:
         if validation or "test" in names:
             raise DataFileError(
                 f"{path} has a folder {validation or 'test'} but no folder train"
+            )
+        if names and {name.casefold() for name in names} <= SPLIT_NAMES:
+            raise DataFileError(
+                f"{path} has the folders {', '.join(names)}, which are no classes: "
+                "rename them to train, and to val or test"
             )
         return _flat(path, names, seed)
     train = list_pictures(path / "train")

@@ -27,6 +27,7 @@ EXTENSIONS = (
     ".webp",
 )
 VALIDATION_NAMES = ("val", "validation", "valid")
+SPLIT_NAMES = {"train", "training", *VALIDATION_NAMES, "test", "testing"}
 NOT_CLASSES = ("__MACOSX", "__pycache__")
 HELD_OUT = 0.1  # of each class, where validation or test have no folder of their own
 MOST_HELD_OUT = 10_000

@@ -42,13 +42,13 @@ def draw_receptive_fields(ledger: Ledger) -> Figure:
     Raises:
         ValueError: if no layer has a receptive field.
     """
-    height, width = _pair(ledger.input_shape[-2:])
     fields = growing(ledger)
     if not fields:
         raise ValueError(
             "no layer of this ledger widens the receptive field: it needs a "
             "convolution or a pool before the first flatten"
         )
+    height, width = _pair(ledger.input_shape[-2:])
     figure = new_figure(10, max(3.9, 1.7 + 0.4 * len(fields)))
     left, right = figure.subplots(1, 2, width_ratios=[1, 2.1])
     shades = _shades(len(fields))
