@@ -273,7 +273,7 @@ def _same_run(options: argparse.Namespace) -> None:
     free = {"run", "out", "test", "precision"}  # may differ when a run goes on
     mine = {key: value for key, value in vars(options).items() if key not in free}
     mine = json.loads(json.dumps(mine, default=str))
-    if path.exists():
+    if path.exists() and (options.out / "checkpoint.pt").exists():
         saved = json.loads(path.read_text(encoding="utf-8"))
         differing = [
             f"{key}: {saved.get(key)!r} there, {value!r} here"
