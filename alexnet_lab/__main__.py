@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from alexnet_lab import distributed
+from alexnet_lab import checkpoints, distributed
 from alexnet_lab.data import Splits
 from alexnet_lab.files import write_json
 from alexnet_lab.history import History
@@ -224,7 +224,6 @@ def _augment(train: Any, names: Sequence[str]) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from alexnet_lab import checkpoints
     from alexnet_lab.training import TemperedCrossEntropy, evaluate, fit
 
     train, validation, test = _batches(options)
@@ -275,12 +274,7 @@ def _same_run(options: argparse.Namespace) -> None:
     mine = json.loads(json.dumps(mine, default=str))
     if path.exists() and (options.out / "checkpoint.pt").exists():
         saved = json.loads(path.read_text(encoding="utf-8"))
-        differing = [
-            f"{key}: {saved.get(key)!r} there, {value!r} here"
-            for key, value in mine.items()
-            if saved.get(key) != value
-        ]
-        if differing:
+        if differing := checkpoints.differences(saved, mine):
             raise ValueError(
                 f"{options.out} belongs to another run ({'; '.join(differing)}). Use "
                 "the same options to go on with it, or another --out."

@@ -21,6 +21,15 @@ def first_line(error: BaseException) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
+def differences(saved: dict[str, Any], mine: dict[str, Any]) -> list[str]:
+    """Which settings of a run are not those of the saved one, in words."""
+    return [
+        f"{key}: {saved.get(key)!r} there, {value!r} here"
+        for key, value in mine.items()
+        if saved.get(key) != value
+    ]
+
+
 def save(state: dict[str, Any], path: str | Path) -> None:
     """Write ``state`` so that ``path`` always holds a whole file."""
     with whole_file(path) as file:

@@ -487,18 +487,14 @@ class _Run:
         self.random = state["random"] if self.batch else None
 
     def _check_same_run(self, saved: dict[str, Any], origin: dict[str, Any]) -> None:
-        differing = [
+        mine = {key: self.origin[key] for key in self.origin.keys() & origin.keys()}
+        differing = [  # too long to be shown
             f"another {key}"
-            if key in ("network", "rates")
-            else f"{key}: {origin[key]!r} there, {value!r} here"
-            for key, value in self.origin.items()
-            if key in origin and origin[key] != value
+            for key in ("network", "rates")
+            if origin.get(key) != mine.pop(key, None)
         ]
-        differing += [
-            f"{key}: {saved.get(key)!r} there, {value!r} here"
-            for key, value in self.settings.items()
-            if saved.get(key) != value
-        ]
+        differing += checkpoints.differences(origin, mine)
+        differing += checkpoints.differences(saved, self.settings)
         if differing:
             raise CheckpointError(
                 f"{self.checkpoint} belongs to another run ({'; '.join(differing)}). "
