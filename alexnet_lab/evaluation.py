@@ -103,9 +103,14 @@ def predict(
     return Predictions(probabilities.argmax(dim=1), labels, probabilities)
 
 
+def device_of(net: nn.Module) -> torch.device:
+    """Where a network's weights are; the CPU if it has none."""
+    return next((p.device for p in net.parameters()), torch.device("cpu"))
+
+
 def _forward(net, batches, precision) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """float32 logits and labels, a batch at a time."""
-    where = next((p.device for p in net.parameters()), torch.device("cpu"))
+    where = device_of(net)
     chosen = choose_precision(precision, net, where)
     with evaluation_mode(net), torch.inference_mode():
         for images, labels in batches:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from alexnet_lab.data.shapes import crop_room
-from alexnet_lab.evaluation import Predictions, Score, evaluation_mode
+from alexnet_lab.evaluation import Predictions, Score, device_of, evaluation_mode
 from alexnet_lab.precision import Precision, choose_precision
 
 VIEWS = (1, 2, 5, 10)
@@ -82,7 +82,7 @@ def predict_crops(
     """
     if views not in VIEWS:
         raise ValueError(f"views={views!r}: use 1, 2, 5 or 10")
-    where = next(net.parameters()).device
+    where = device_of(net)
     chosen = choose_precision(precision, net, where)
     means, truths = [], []
     with evaluation_mode(net), torch.inference_mode():
