@@ -27,8 +27,7 @@ from alexnet_lab.allocator import keep_memory
 
 keep_memory()
 
-from alexnet_lab.accounting import ledger
-from alexnet_lab.arithmetic import output_size
+from alexnet_lab.arithmetic import ledger, output_size
 from alexnet_lab.exercises import check
 from alexnet_lab.runtime import budget, device, versions
 

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from alexnet_lab import checkpoints, distributed
 from alexnet_lab.data import Splits
 from alexnet_lab.files import write_json
-from alexnet_lab.history import History
 from alexnet_lab.runtime import provenance
+from alexnet_lab.training import checkpoints, distributed
+from alexnet_lab.training.history import History
 
 INPUTS = {
     "lenet5": (1, 28, 28),
@@ -173,7 +173,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _ledger(options: argparse.Namespace) -> int:
-    from alexnet_lab.accounting import ledger
+    from alexnet_lab.arithmetic.accounting import ledger
 
     net = _build(options)
     shape = options.input or _input(options)
@@ -224,7 +224,7 @@ def _augment(train: Any, names: Sequence[str]) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from alexnet_lab.training import TemperedCrossEntropy, evaluate, fit
+    from alexnet_lab.training.loop import TemperedCrossEntropy, evaluate, fit
 
     train, validation, test = _batches(options)
     classes = _chosen(options).get("classes", len(train.classes))

@@ -12,9 +12,13 @@ import torch
 from torch import nn
 
 from alexnet_lab.data.idx import SHA256, DataFileError, data_folder, read_idx
-from alexnet_lab.optimizers import make_optimizer
-from alexnet_lab.precision import bfloat16_gain, choose_layout, choose_precision
 from alexnet_lab.runtime import budget, device, versions
+from alexnet_lab.training.optimizers import make_optimizer
+from alexnet_lab.training.precision import (
+    bfloat16_gain,
+    choose_layout,
+    choose_precision,
+)
 
 OK, NOTE, BAD = "ok  ", "note", "BAD "
 

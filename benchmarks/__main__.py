@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from alexnet_lab import device, ledger
-from alexnet_lab.precision import bfloat16_gain
+from alexnet_lab.training.precision import bfloat16_gain
 from benchmarks import recipes
 from benchmarks.accuracy import PUBLISHED, time_to_accuracy
 from benchmarks.elsewhere import in_another_process

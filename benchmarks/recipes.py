@@ -17,8 +17,8 @@ from torch import nn
 from alexnet_lab.data import data_folder, fashion_mnist
 from alexnet_lab.data.idx import SHA256, read_idx
 from alexnet_lab.models import lenet5
-from alexnet_lab.optimizers import make_optimizer
-from alexnet_lab.precision import choose_layout, choose_precision
+from alexnet_lab.training.optimizers import make_optimizer
+from alexnet_lab.training.precision import choose_layout, choose_precision
 
 BATCH = 128
 Step = Callable[[], None]

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_lab.arithmetic import (
+from alexnet_lab.arithmetic.sizes import (
     SizeError,
     leftover,
     output_size,
@@ -272,5 +272,5 @@ def test_arithmetic_needs_no_torch():
         "spec.loader.exec_module(module)\n"
         "assert module.output_size(227, 11, 4) == 55 and 'torch' not in sys.modules\n"
     )
-    path = sys.modules["alexnet_lab.arithmetic"].__file__
+    path = sys.modules["alexnet_lab.arithmetic.sizes"].__file__
     subprocess.run([sys.executable, "-c", code, path], check=True)

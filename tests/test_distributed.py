@@ -6,9 +6,9 @@ import sys
 import pytest
 import torch
 
-from alexnet_lab import checkpoints
 from alexnet_lab.data import fashion_mnist
-from alexnet_lab.history import History
+from alexnet_lab.training import checkpoints
+from alexnet_lab.training.history import History
 
 # 199 images in batches of 64: the last batch of 7 does not divide by two.
 COMMAND = ["-m", "alexnet_lab", "train", "lenet5", "--set", "activation=relu"]

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_lab.exercises import (
+from alexnet_lab.exercises.checking import (
     Exercise,
     Verdict,
     Wrong,

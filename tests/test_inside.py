@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from alexnet_lab import inside, ledger
-from alexnet_lab.inside.photo_crops import CROP, PhotoCrops, photo_net, prepared
 from alexnet_lab.models import alexnet_mini
+from alexnet_lab.studies.photo_crops import CROP, PhotoCrops, photo_net, prepared
 
 
 def small() -> nn.Sequential:

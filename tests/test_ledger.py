@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from alexnet_lab.accounting import Ledger, LedgerError, ledger
-from alexnet_lab.rules import _RULES, Step, rule, rule_of
+from alexnet_lab.arithmetic.accounting import Ledger, LedgerError, ledger
+from alexnet_lab.arithmetic.rules import _RULES, Step, rule, rule_of
 
 
 def alexnet(

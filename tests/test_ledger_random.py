@@ -7,7 +7,7 @@ import torch
 from test_arithmetic import evaluate
 from torch import nn
 
-from alexnet_lab.accounting import ledger
+from alexnet_lab.arithmetic.accounting import ledger
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from alexnet_lab import ledger
-from alexnet_lab.accounting import LedgerError
+from alexnet_lab.arithmetic.accounting import LedgerError
 from alexnet_lab.models import (
     Residual,
     alexnet_mini,

@@ -31,7 +31,7 @@ from notebook_outputs import (
 )
 
 import notebooks
-from alexnet_lab.questions import n00
+from alexnet_lab.exercises import n00
 
 SMALL = """\
 === md title slide
@@ -341,7 +341,7 @@ print(os.environ.get("ALEXNET_LAB_STRICT"))
 pixels = ...
 
 === code pixels-check - check
-from alexnet_lab.exercises import check
+from alexnet_lab.exercises.checking import check
 check("00.1", pixels)
 
 === md pixels-solution skip solution
@@ -411,7 +411,7 @@ def test_prove_finds_the_stale_output_and_no_other(
 def test_prove_catches_a_wrong_solution(tmp_path: Path) -> None:
     path = tmp_path / "00_small.ipynb"
     wrong = small(
-        ("from alexnet_lab import", "from alexnet_lab.exercises import"),
+        ("from alexnet_lab import", "from alexnet_lab.exercises.checking import"),
         ("pixels = 28 * 28", "pixels = 28 + 28"),
     )
     notebooks.write(wrong, path)
@@ -448,7 +448,7 @@ FORM_PATH = ROOT / "notebooks" / "00_small.ipynb"
 def two_exercises(monkeypatch: pytest.MonkeyPatch) -> None:
     """Notebook 00 has 00.1 and 00.2 here, whatever the course adds to it."""
     monkeypatch.setattr(
-        "alexnet_lab.exercises.exercises_of", lambda prefix: n00.EXERCISES[:2]
+        "alexnet_lab.exercises.checking.exercises_of", lambda prefix: n00.EXERCISES[:2]
     )
 
 

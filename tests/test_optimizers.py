@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_lab.optimizers import load_state, make_optimizer
-from alexnet_lab.precision import is_large
+from alexnet_lab.training.optimizers import load_state, make_optimizer
+from alexnet_lab.training.precision import is_large
 
 SETTINGS = {"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 5e-4}
 

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from alexnet_lab import ledger, output_size, plots
-from alexnet_lab.arithmetic import leftover, overhang, size_formula
-from alexnet_lab.history import EpochRecord, History
+from alexnet_lab.arithmetic.sizes import leftover, overhang, size_formula
 from alexnet_lab.plots.fields import field_of, growing
 from alexnet_lab.plots.sliding import Sliding
 from alexnet_lab.plots.style import cut_off, overlapping
+from alexnet_lab.training.history import EpochRecord, History
 
 WORDS = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat"]
 WORDS += ["Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]

@@ -8,8 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from alexnet_lab import plots
-from alexnet_lab.history import EpochRecord, History
 from alexnet_lab.plots.style import cut_off, overlapping
+from alexnet_lab.training.history import EpochRecord, History
 
 LOSSES = {"rate 0.1": [2.5, 2.0, 1.5], "rate 1.0": [5.0, 450.0, math.nan]}
 

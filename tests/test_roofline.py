@@ -9,9 +9,7 @@ import torch
 from torch import nn
 
 from alexnet_lab import ledger, plots
-from alexnet_lab.models import alexnet_2012, alexnet_mini
-from alexnet_lab.plots.style import cut_off, overlapping
-from alexnet_lab.roofline import (
+from alexnet_lab.inside.roofline import (
     Machine,
     Point,
     kept_bytes,
@@ -20,6 +18,8 @@ from alexnet_lab.roofline import (
     measure_machine,
     operations,
 )
+from alexnet_lab.models import alexnet_2012, alexnet_mini
+from alexnet_lab.plots.style import cut_off, overlapping
 
 
 class Broken(nn.Module):

@@ -137,7 +137,7 @@ def test_train_command_with_colour_noise(tmp_path, monkeypatch):
         Image.new("RGB", (80, 72), (red, 90, 240 - red)).save(folder / f"{number}.png")
     seen = []
     monkeypatch.setattr(
-        "alexnet_lab.training.fit",
+        "alexnet_lab.training.loop.fit",
         lambda net, train, *rest, **options: seen.append(train) or _no_history(),
     )
     arguments = ["train", "lenet5", "--set", "in_channels=3", "--augment", "flip"]
@@ -151,7 +151,7 @@ def test_train_command_with_colour_noise(tmp_path, monkeypatch):
 
 
 def _no_history():
-    from alexnet_lab.history import EpochRecord, History
+    from alexnet_lab.training.history import EpochRecord, History
 
     return History(epochs=[EpochRecord(1, 1, 1.0, 0.5, 1.0, 0.5, 0.1, 1.0)])
 

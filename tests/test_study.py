@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_lab import ledger, study
+from alexnet_lab import ledger
 from alexnet_lab.models import alexnet_mini
-from alexnet_lab.study import Settings, read_runs, run_study, summarise, summary
-from alexnet_lab.training import TrainingDiverged
-from alexnet_lab.variants import ABLATIONS, MODERN, STUDIES, changed_mini
+from alexnet_lab.studies import study
+from alexnet_lab.studies.study import Settings, read_runs, run_study, summarise, summary
+from alexnet_lab.studies.variants import ABLATIONS, MODERN, STUDIES, changed_mini
+from alexnet_lab.training.loop import TrainingDiverged
 
 IMAGE = (1, 28, 28)
 TINY = Settings(train_images=64, epochs=1, learning_rate=0.01, batch_size=32)
@@ -226,7 +227,10 @@ def test_command_line(tmp_path, trained, capsys):
     command = ["--study", "modern", "--only", "2012", "--seeds", "2", "--epochs", "1"]
     assert study.main([*command, "--out", str(tmp_path)]) == 0
     result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
-    assert result["command"].startswith("python -m alexnet_lab.study --study modern")
+    wanted = "python -m alexnet_lab.studies.study --study modern"
+    assert result["command"].startswith(wanted)
+        "python -m alexnet_lab.studies.study --study modern"
+    )
     assert (result["runs"], result["epochs"], result["training_seconds"]) == (2, 1, 4)
     assert study.main(["--only", "nothing", "--out", str(tmp_path)]) == 1
     assert "no variant 'nothing'" in capsys.readouterr().err

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_lab import checkpoints
 from alexnet_lab.data import Batches, fashion_mnist
 from alexnet_lab.models import lenet5
-from alexnet_lab.training import (
+from alexnet_lab.training import checkpoints
+from alexnet_lab.training.loop import (
     CheckpointError,
     History,
     TemperedCrossEntropy,
@@ -416,7 +416,7 @@ def test_decay_falls_on_weights_only():
     ],
 )
 def test_schedules(name, points):
-    from alexnet_lab.schedules import choose_schedule
+    from alexnet_lab.training.schedules import choose_schedule
 
     schedule = choose_schedule(name)
     for progress, factor in points.items():

@@ -183,7 +183,7 @@ def _solution_problems(cell: NotebookNode) -> Iterator[str]:
 
 def exercises_complete(notebook: NotebookNode, path: Path) -> Iterator[str]:
     """Each exercise of the questions module is checked once, in order."""
-    from alexnet_lab.exercises import exercises_of
+    from alexnet_lab.exercises.checking import exercises_of
 
     defined = [exercise.number for exercise in exercises_of(prefix_of(path))]
     checked = [
@@ -193,7 +193,7 @@ def exercises_complete(notebook: NotebookNode, path: Path) -> Iterator[str]:
         for _, number in CHECK_CALL.findall(cell.source)
     ]
     if checked != defined:
-        module = f"alexnet_lab/questions/n{prefix_of(path)}.py"
+        module = f"alexnet_lab/exercises/n{prefix_of(path)}.py"
         yield f"exercises checked: {checked}; defined in {module}: {defined}"
 
 

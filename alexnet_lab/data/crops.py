@@ -12,8 +12,13 @@ import torch
 from torch import nn
 
 from alexnet_lab.data.shapes import crop_room
-from alexnet_lab.evaluation import Predictions, Score, device_of, evaluation_mode
-from alexnet_lab.precision import Precision, choose_precision
+from alexnet_lab.training.evaluation import (
+    Predictions,
+    Score,
+    device_of,
+    evaluation_mode,
+)
+from alexnet_lab.training.precision import Precision, choose_precision
 
 VIEWS = (1, 2, 5, 10)
 

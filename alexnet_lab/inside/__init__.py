@@ -17,6 +17,13 @@ from alexnet_lab.inside.hooks import activations, watching
 from alexnet_lab.inside.neighbours import Neighbours, nearest_neighbours
 from alexnet_lab.inside.pictures import weight_pictures
 from alexnet_lab.inside.published import imagenet_pixels, published_alexnet
+from alexnet_lab.inside.roofline import (
+    kept_bytes,
+    layer_points,
+    layer_seconds,
+    least_seconds,
+    measure_machine,
+)
 from alexnet_lab.inside.units import Top, field_patches, top_images, top_patches
 
 __all__ = [
@@ -27,6 +34,11 @@ __all__ = [
     "confused_pairs",
     "field_patches",
     "imagenet_pixels",
+    "kept_bytes",
+    "layer_points",
+    "layer_seconds",
+    "least_seconds",
+    "measure_machine",
     "nearest_neighbours",
     "occlusion_map",
     "occlusion_maps",

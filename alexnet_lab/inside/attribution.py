@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from alexnet_lab.arithmetic import output_size
-from alexnet_lab.evaluation import evaluation_mode
+from alexnet_lab.arithmetic.sizes import output_size
 from alexnet_lab.inside.hooks import check_images, device_of
+from alexnet_lab.training.evaluation import evaluation_mode
 
 
 def occlusion_map(

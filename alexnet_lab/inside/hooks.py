@@ -9,7 +9,7 @@ from itertools import cycle
 import torch
 from torch import Tensor, nn
 
-from alexnet_lab.evaluation import evaluation_mode
+from alexnet_lab.training.evaluation import evaluation_mode
 
 See = Callable[[str, Tensor], None]
 

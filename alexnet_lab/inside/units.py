@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lab.accounting import Ledger
-from alexnet_lab.evaluation import evaluation_mode
+from alexnet_lab.arithmetic.accounting import Ledger
 from alexnet_lab.inside.hooks import check_images, device_of, watching
 from alexnet_lab.plots.fields import field_of
+from alexnet_lab.training.evaluation import evaluation_mode
 
 
 class Top(NamedTuple):

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from alexnet_lab.rules import (
+from alexnet_lab.arithmetic.rules import (
     Shape,
     Step,
     expect_channels,

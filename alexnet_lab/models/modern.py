@@ -13,9 +13,9 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from alexnet_lab.accounting import ledger
+from alexnet_lab.arithmetic.accounting import ledger
+from alexnet_lab.arithmetic.rules import Shape, Step, rule, times
 from alexnet_lab.models.alexnet import _check_arguments, he_
-from alexnet_lab.rules import Shape, Step, rule, times
 
 __all__ = [
     "Residual",

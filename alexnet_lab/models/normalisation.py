@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from alexnet_lab.plain_rules import local_response_norm
-from alexnet_lab.rules import rule
+from alexnet_lab.arithmetic.plain_rules import local_response_norm
+from alexnet_lab.arithmetic.rules import rule
 
 
 class LocalResponseNorm(nn.LocalResponseNorm):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alexnet_lab.accounting import Ledger, Row, named_layers
-from alexnet_lab.arithmetic import Sweep
+from alexnet_lab.arithmetic.accounting import Ledger, Row, named_layers
+from alexnet_lab.arithmetic.sizes import Sweep
 from alexnet_lab.plots.images import one_image
 from alexnet_lab.plots.style import GREY, INK, PALE, new_figure, styled
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from alexnet_lab import rules
-from alexnet_lab.accounting import Row, ledger, named_layers
+from alexnet_lab.arithmetic import rules
+from alexnet_lab.arithmetic.accounting import Row, ledger, named_layers
 from alexnet_lab.plots.network_layout import FONT, LINE, PAD, Block, fit
 from alexnet_lab.plots.network_pen import SOFT, Pen
 from alexnet_lab.plots.style import new_figure, styled, wrapped

@@ -19,7 +19,7 @@ from alexnet_lab.plots.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from alexnet_lab.roofline import Machine, Point
+    from alexnet_lab.inside.roofline import Machine, Point
 
 MARKERS = [(BLUE, "o"), (VERMILION, "s"), (GREEN, "^"), (PURPLE, "D"), (INK, "v")]
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from alexnet_lab.history import History
+    from alexnet_lab.training.history import History
 
 BARS = [("white", ""), (ORANGE, "//"), (SKY, "xx"), (PALE, "..")]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alexnet_lab.arithmetic import Sweep
+from alexnet_lab.arithmetic.sizes import Sweep
 from alexnet_lab.plots.style import BLUE, GREY, PALE, VERMILION
 
 NEVER_READ = {"facecolor": "#F6D5C3", "edgecolor": VERMILION, "hatch": "xxxx"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alexnet_lab.arithmetic import Padding
+from alexnet_lab.arithmetic.sizes import Padding
 from alexnet_lab.plots.sliding import Sliding
 from alexnet_lab.plots.style import (
     BLUE,

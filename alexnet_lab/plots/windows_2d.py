@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alexnet_lab.arithmetic import Padding
+from alexnet_lab.arithmetic.sizes import Padding
 from alexnet_lab.plots.sliding import BEYOND, NEVER_READ, PADDING, PIXEL, Sliding
 from alexnet_lab.plots.style import (
     BLUE,

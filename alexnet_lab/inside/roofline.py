@@ -22,9 +22,9 @@ from math import prod
 import torch
 from torch import nn
 
-from alexnet_lab.accounting import Row, ledger, named_layers
-from alexnet_lab.evaluation import evaluation_mode, training_mode
+from alexnet_lab.arithmetic.accounting import Row, ledger, named_layers
 from alexnet_lab.inside.hooks import hooked
+from alexnet_lab.training.evaluation import evaluation_mode, training_mode
 
 FLOAT = 4  # bytes of a float32 number
 

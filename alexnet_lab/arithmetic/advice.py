@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from alexnet_lab import rules
-from alexnet_lab.arithmetic import SizeError
-from alexnet_lab.rules import FeatureError, Shape
+from alexnet_lab.arithmetic import rules
+from alexnet_lab.arithmetic.rules import FeatureError, Shape
+from alexnet_lab.arithmetic.sizes import SizeError
 
 if TYPE_CHECKING:
-    from alexnet_lab.accounting import Row
+    from alexnet_lab.arithmetic.accounting import Row
 
 # Inputs up to this side are tried one by one; beyond it, larger is taken to fit too.
 _SEARCHED = 512

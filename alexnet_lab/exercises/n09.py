@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alexnet_lab.accounting import Ledger, ledger
-from alexnet_lab.exercises import Exercise, Wrong
+from alexnet_lab.arithmetic.accounting import Ledger, ledger
+from alexnet_lab.exercises.checking import Exercise, Wrong
 from alexnet_lab.models import alexnet_2012
 
 # The assumptions of the notebook's section 7, and what exercise 09.4 changes.

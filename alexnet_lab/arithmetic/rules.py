@@ -4,7 +4,7 @@ A rule takes a layer and the shape that enters it, without the batch, and return
 `Step`: the shape that leaves it and the working behind every number. It looks at the
 layer's settings only, never at its tensors. To teach the ledger a layer of your own:
 
-    from alexnet_lab.rules import Step, rule
+    from alexnet_lab.arithmetic import Step, rule
 
     @rule(Halve)
     def halve(layer, shape):
@@ -24,7 +24,7 @@ from typing import Any
 
 from torch import nn
 
-from alexnet_lab.arithmetic import SizeError, Sweep
+from alexnet_lab.arithmetic.sizes import SizeError, Sweep
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
@@ -285,7 +285,7 @@ def _no_rule(layer_type: type) -> str:
     return f"""the ledger has no rule for {name}.
 If {name} runs its children in order, make it an nn.Sequential. Else teach the ledger:
 
-    from alexnet_lab.rules import Step, rule
+    from alexnet_lab.arithmetic import Step, rule
 
     @rule({name})
     def {name.lower()}_rule(layer, shape):  # the shape without the batch: (3, 227, 227)
@@ -301,7 +301,7 @@ def _own_forward(layer_type: type, parent: type) -> str:
     return f"""{name} derives from {base} but computes in its own way ({name}.forward),
 so that the rule of {base} may not hold. If it does hold, say so:
 
-    from alexnet_lab.rules import rule, rule_of
+    from alexnet_lab.arithmetic import rule, rule_of
 
     rule({name})(rule_of({full}))
 

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from alexnet_lab.exercises import Exercise, Wrong
+from alexnet_lab.exercises.checking import Exercise, Wrong
 
 # 07.1: classes, and the standard deviation of a fresh network's logits.
 CLASSES, SPREAD = 1000, 0.8

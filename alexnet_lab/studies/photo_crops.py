@@ -1,6 +1,6 @@
 """Learn to tell crops of eight photographs apart: filters from real colours.
 
-    python -m alexnet_lab.inside.photo_crops --steps 3000 --out data/runs/photo_crops
+    python -m alexnet_lab.studies.photo_crops --steps 3000 --out data/runs/photo_crops
 
 Notebook 08 trains the same network for a moment; this makes the one that ships.
 """
@@ -15,14 +15,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from alexnet_lab import checkpoints
 from alexnet_lab.data.augment import RandomCrop, RandomFlip
 from alexnet_lab.data.passes import Passes, check_positive
 from alexnet_lab.data.photos import PHOTOS, photos
 from alexnet_lab.files import write_json
 from alexnet_lab.models import initialise_alexnet
 from alexnet_lab.runtime import provenance
-from alexnet_lab.training import evaluate, fit
+from alexnet_lab.training import checkpoints
+from alexnet_lab.training.loop import evaluate, fit
 
 CROP = 67  # pixels: the smallest image that AlexNet's layers can read
 SIDE, LEFT = 256, 176  # of the squares; of the columns that training sees
@@ -153,7 +153,7 @@ def recoloured(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, and record weights, history and result in the folder ``--out``."""
-    parser = argparse.ArgumentParser(prog="python -m alexnet_lab.inside.photo_crops")
+    parser = argparse.ArgumentParser(prog="python -m alexnet_lab.studies.photo_crops")
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
@@ -167,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     history.save(options.out / "history.json")
     checkpoints.save(net.state_dict(), options.out / "weights.pt")
     command = (
-        "python -m alexnet_lab.inside.photo_crops "
+        "python -m alexnet_lab.studies.photo_crops "
         f"--steps {options.steps} --seed {options.seed} --out {options.out.as_posix()}"
     )
     result = {

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from alexnet_lab.data.augment import SubtractMean
-from alexnet_lab.exercises import Exercise, Wrong
+from alexnet_lab.exercises.checking import Exercise, Wrong
 
 # 06.1: crops of this size out of squares of that.
 CROP, SQUARE = 227, 256

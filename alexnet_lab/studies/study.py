@@ -1,6 +1,6 @@
 """Train the variants of alexnet_mini on the same images and budget, several seeds each.
 
-    python -m alexnet_lab.study --seeds 3 --out data/runs/ablations
+    python -m alexnet_lab.studies.study --seeds 3 --out data/runs/ablations
 
 Each run is one line of `runs.jsonl`, written when it ends, so that the same command
 goes on where it was stopped. Seeds loop outermost: an interrupted study has every
@@ -23,12 +23,12 @@ from statistics import mean, stdev
 
 import torch
 
-from alexnet_lab.accounting import ledger
+from alexnet_lab.arithmetic.accounting import ledger
 from alexnet_lab.data import fashion_mnist
 from alexnet_lab.files import whole_file, write_json
 from alexnet_lab.runtime import provenance
-from alexnet_lab.training import TrainingDiverged, evaluate, fit
-from alexnet_lab.variants import STUDIES, Variant
+from alexnet_lab.studies.variants import STUDIES, Variant
+from alexnet_lab.training.loop import TrainingDiverged, evaluate, fit
 
 INPUT = (1, 28, 28)
 KNOWN_IMAGES = (
@@ -312,7 +312,7 @@ def _write_result(
     arguments: Sequence[str], settings: Settings, runs: list[Run], out: Path
 ) -> None:
     """Write what a reader of the recorded study wants to know first."""
-    command = f"python -m alexnet_lab.study {shlex.join(arguments)}"
+    command = f"python -m alexnet_lab.studies.study {shlex.join(arguments)}"
     result = {
         **provenance(command, f"{torch.get_num_threads()} threads, float32"),
         "compared_on": "5,000 validation images a seed; the test images are not used",
@@ -325,7 +325,7 @@ def _write_result(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m alexnet_lab.study",
+        prog="python -m alexnet_lab.studies.study",
         description="Train variants of alexnet_mini, several seeds each.",
     )
     default = Settings()

@@ -20,21 +20,21 @@ import torch
 from torch import nn
 from torch.utils.data import DistributedSampler
 
-from alexnet_lab import checkpoints, distributed
-from alexnet_lab.checkpoints import CheckpointError, first_line
-from alexnet_lab.evaluation import Predictions, Score, evaluate, predict
-from alexnet_lab.history import EpochRecord, History
-from alexnet_lab.interrupt import Interrupt
-from alexnet_lab.optimizers import (
+from alexnet_lab.runtime import device as best_device
+from alexnet_lab.training import checkpoints, distributed
+from alexnet_lab.training.checkpoints import CheckpointError, first_line
+from alexnet_lab.training.evaluation import Predictions, Score, evaluate, predict
+from alexnet_lab.training.history import EpochRecord, History
+from alexnet_lab.training.interrupt import Interrupt
+from alexnet_lab.training.optimizers import (
     MakeOptimizer,
     TemperedCrossEntropy,
     load_state,
     make_optimizer,
 )
-from alexnet_lab.precision import choose_layout, choose_precision
-from alexnet_lab.progress import Progress
-from alexnet_lab.runtime import device as best_device
-from alexnet_lab.schedules import Schedule, choose_schedule
+from alexnet_lab.training.precision import choose_layout, choose_precision
+from alexnet_lab.training.progress import Progress
+from alexnet_lab.training.schedules import Schedule, choose_schedule
 
 __all__ = [
     "CheckpointError",

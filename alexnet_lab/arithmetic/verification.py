@@ -24,7 +24,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 if TYPE_CHECKING:
-    from alexnet_lab.accounting import Row
+    from alexnet_lab.arithmetic.accounting import Row
 
 
 @dataclass(frozen=True)

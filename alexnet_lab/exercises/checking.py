@@ -1,7 +1,7 @@
 """Exercises that check themselves and say why an answer is wrong.
 
 A notebook calls ``check("04.2", answer)``. The exercises of notebook 04 stand in
-``alexnet_lab/questions/n04.py`` as a tuple ``EXERCISES``, which is read when its first
+``alexnet_lab/exercises/n04.py`` as a tuple ``EXERCISES``, which is read when its first
 exercise is checked. Expected values are built by functions, so that they are computed
 by the same code that the course explains, and never copied.
 """
@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from alexnet_lab.answers import describe, equal, plain, same_kind
+from alexnet_lab.exercises.answers import describe, equal, plain, same_kind
 
 __all__ = ["Exercise", "Verdict", "Wrong", "all_exercises", "check", "diagnose"]
 
@@ -179,12 +179,12 @@ def exercises_of(notebook: str) -> tuple[Exercise, ...]:
     """The exercises of one notebook, such as ``"04"``; none if it has no module."""
     if notebook not in _notebooks():
         return ()
-    module = importlib.import_module(f"alexnet_lab.questions.n{notebook}")
+    module = importlib.import_module(f"alexnet_lab.exercises.n{notebook}")
     return tuple(module.EXERCISES)
 
 
 def _notebooks() -> list[str]:
-    package = importlib.import_module("alexnet_lab.questions")
+    package = importlib.import_module("alexnet_lab.exercises")
     names = (module.name for module in pkgutil.iter_modules(package.__path__))
     return sorted(name[1:] for name in names if re.fullmatch(r"n\d\d", name))
 

@@ -16,10 +16,10 @@ from functools import cached_property
 
 from torch import nn
 
-from alexnet_lab import advice, plain_rules, rules, tables, window_rules
-from alexnet_lab.arithmetic import receptive_field
-from alexnet_lab.rules import Pair, Shape, Step, UnknownLayerError
-from alexnet_lab.verification import Verification, verify
+from alexnet_lab.arithmetic import advice, plain_rules, rules, tables, window_rules
+from alexnet_lab.arithmetic.rules import Pair, Shape, Step, UnknownLayerError
+from alexnet_lab.arithmetic.sizes import receptive_field
+from alexnet_lab.arithmetic.verification import Verification, verify
 
 __all__ = ["Ledger", "LedgerError", "Row", "UnknownLayerError", "ledger"]
 _REGISTERED = plain_rules, window_rules  # importing them is what registers the rules
@@ -105,7 +105,7 @@ class Ledger(Sequence[Row]):
     def verify(self) -> Verification:
         """Run the network once with torchinfo and compare every row.
 
-        See `alexnet_lab.verification.verify`.
+        See `alexnet_lab.arithmetic.verification.verify`.
         """
         layers = [layer for _, layer in named_layers(self.net)]
         return verify(self.net, self.input_shape, self.rows, layers)

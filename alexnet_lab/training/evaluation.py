@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from alexnet_lab.precision import Precision, choose_precision
+from alexnet_lab.training.precision import Precision, choose_precision
 
 
 class Score(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from alexnet_lab.precision import is_large
+from alexnet_lab.training.precision import is_large
 
 MakeOptimizer = Callable[[list[dict]], torch.optim.Optimizer]
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from alexnet_lab.accounting import ledger
-from alexnet_lab.arithmetic import output_size
-from alexnet_lab.exercises import Exercise, Wrong
+from alexnet_lab.arithmetic.accounting import ledger
+from alexnet_lab.arithmetic.sizes import output_size
+from alexnet_lab.exercises.checking import Exercise, Wrong
 
 # 03.1: where the slopes are compared.
 POINT = 3.0

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from alexnet_lab.accounting import ledger
-from alexnet_lab.exercises import Exercise, Wrong
+from alexnet_lab.arithmetic.accounting import ledger
+from alexnet_lab.exercises.checking import Exercise, Wrong
 from alexnet_lab.models import lenet5_1998
 
 # 02.4: correct images and images of three batches, the last one short.

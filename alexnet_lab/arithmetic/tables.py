@@ -6,10 +6,10 @@ import textwrap
 from html import escape
 from typing import TYPE_CHECKING
 
-from alexnet_lab import advice
+from alexnet_lab.arithmetic import advice
 
 if TYPE_CHECKING:
-    from alexnet_lab.accounting import Ledger, Row
+    from alexnet_lab.arithmetic.accounting import Ledger, Row
 
 _HEADS = ["layer", "", "output", "parameters", "multiply-acc.", "field", "jump", "left"]
 _WIDTH = 118
@@ -63,7 +63,9 @@ def caption(led: Ledger) -> str:
 
 
 def _least(led: Ledger) -> list[str]:
-    from alexnet_lab.accounting import named_layers  # which imports this module
+    from alexnet_lab.arithmetic.accounting import (
+        named_layers,  # which imports this module
+    )
 
     side = led.minimum_input
     if side is None or side == 1:

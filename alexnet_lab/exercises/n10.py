@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lab.accounting import Ledger, ledger
-from alexnet_lab.exercises import Exercise, Wrong
+from alexnet_lab.arithmetic.accounting import Ledger, ledger
+from alexnet_lab.exercises.checking import Exercise, Wrong
+from alexnet_lab.inside.roofline import layer_points
 from alexnet_lab.models import alexnet_2012
-from alexnet_lab.roofline import layer_points
 
 # 10.2: the machine's ridge, operations a byte.
 RIDGE = 20

@@ -4,9 +4,9 @@ from typing import Any
 
 from torch import nn
 
-from alexnet_lab.accounting import ledger
-from alexnet_lab.arithmetic import output_size, receptive_field
-from alexnet_lab.exercises import Exercise, Wrong
+from alexnet_lab.arithmetic.accounting import ledger
+from alexnet_lab.arithmetic.sizes import output_size, receptive_field
+from alexnet_lab.exercises.checking import Exercise, Wrong
 
 # 01.3: (size, kernel, stride, padding) that tell every usual mistake apart.
 CASES = ((28, 5, 1, 2), (227, 11, 4, 0), (60, 9, 2, 4), (31, 3, 2, 0), (8, 3, 3, 1))

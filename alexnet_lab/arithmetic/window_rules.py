@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from alexnet_lab.rules import (
+from alexnet_lab.arithmetic.rules import (
     Grid,
     Pair,
     Shape,

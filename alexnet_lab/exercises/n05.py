@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from alexnet_lab.arithmetic import output_size
-from alexnet_lab.exercises import Exercise, Wrong
+from alexnet_lab.arithmetic.sizes import output_size
+from alexnet_lab.exercises.checking import Exercise, Wrong
 
 # 05.1, 05.2: what the pools give an image, and what the view asks for.
 FEATURES, EXPECTED = 256 * 5 * 5, 256 * 6 * 6

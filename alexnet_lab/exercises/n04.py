@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lab.accounting import ledger
-from alexnet_lab.arithmetic import output_size
-from alexnet_lab.exercises import Exercise, Wrong
+from alexnet_lab.arithmetic.accounting import ledger
+from alexnet_lab.arithmetic.sizes import output_size
+from alexnet_lab.exercises.checking import Exercise, Wrong
 from alexnet_lab.models import alexnet_2012
 
 

@@ -1,6 +1,6 @@
 """The exercises of notebook 00: how exercises work."""
 
-from alexnet_lab.exercises import Exercise, Wrong
+from alexnet_lab.exercises.checking import Exercise, Wrong
 
 ROWS = COLUMNS = 28
 BATCH, CHANNELS = 128, 1

@@ -1,6 +1,6 @@
 """What counts as the same answer, and what to call one in a message.
 
-Used by `alexnet_lab.exercises`. Answers are compared as plain Python values: numbers,
+Used by `checking.py`. Answers are compared as plain Python values: numbers,
 texts, tuples and dictionaries of them.
 """
 

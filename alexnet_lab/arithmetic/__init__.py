@@ -1,0 +1,44 @@
+"""The arithmetic of networks: sizes, parameters, work, receptive fields.
+
+What belongs here counts without running: from a layer's settings and a shape it works
+out numbers and shows the working. Whatever runs a network, trains it or draws it does
+not; the one exception is `verify`, which holds the ledger against torchinfo.
+"""
+
+from alexnet_lab.arithmetic.accounting import (
+    Ledger,
+    LedgerError,
+    Row,
+    UnknownLayerError,
+    ledger,
+    named_layers,
+)
+from alexnet_lab.arithmetic.rules import Step, rule, rule_of
+from alexnet_lab.arithmetic.sizes import (
+    SizeError,
+    leftover,
+    output_size,
+    overhang,
+    receptive_field,
+    size_formula,
+    smallest_input,
+)
+
+__all__ = [
+    "Ledger",
+    "LedgerError",
+    "Row",
+    "SizeError",
+    "Step",
+    "UnknownLayerError",
+    "leftover",
+    "ledger",
+    "named_layers",
+    "output_size",
+    "overhang",
+    "receptive_field",
+    "rule",
+    "rule_of",
+    "size_formula",
+    "smallest_input",
+]

@@ -1,0 +1,26 @@
+"""Exercises that check themselves: `check`, and one file of questions a notebook.
+
+What belongs here is what an answer is compared with and said to. What the questions
+ask about stands in the other rooms, so that expected values are computed by the code
+that the course explains.
+"""
+
+from alexnet_lab.exercises.checking import (
+    Exercise,
+    Verdict,
+    Wrong,
+    all_exercises,
+    check,
+    diagnose,
+    exercises_of,
+)
+
+__all__ = [
+    "Exercise",
+    "Verdict",
+    "Wrong",
+    "all_exercises",
+    "check",
+    "diagnose",
+    "exercises_of",
+]

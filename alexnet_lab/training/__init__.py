@@ -1,0 +1,31 @@
+"""Training and testing a network.
+
+What belongs here is the loop of notebook 02 and what long work needs around it:
+precision, history, checkpoints, schedules, several processes. Data, plots and the
+networks themselves do not.
+"""
+
+from alexnet_lab.training.checkpoints import CheckpointError, load
+from alexnet_lab.training.evaluation import Predictions, Score, evaluate, predict
+from alexnet_lab.training.history import EpochRecord, History
+from alexnet_lab.training.loop import TrainingDiverged, fit
+from alexnet_lab.training.optimizers import TemperedCrossEntropy
+from alexnet_lab.training.precision import choose_precision
+from alexnet_lab.training.schedules import one_cycle, steps
+
+__all__ = [
+    "CheckpointError",
+    "EpochRecord",
+    "History",
+    "Predictions",
+    "Score",
+    "TemperedCrossEntropy",
+    "TrainingDiverged",
+    "choose_precision",
+    "evaluate",
+    "fit",
+    "load",
+    "one_cycle",
+    "predict",
+    "steps",
+]
