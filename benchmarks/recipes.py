@@ -66,7 +66,7 @@ def xavier(layer: nn.Module) -> None:
 
 
 def plain_loader(size: int) -> torch.utils.data.DataLoader:
-    """torchvision's Fashion-MNIST, each image resized and converted on its own."""
+    """Torchvision's Fashion-MNIST, each image resized and converted on its own."""
     from torchvision import transforms
     from torchvision.datasets import FashionMNIST
 

@@ -50,7 +50,7 @@ def paper():
 
 @pytest.fixture(scope="module")
 def pair():
-    """torchvision's alexnet and ours with the same weights."""
+    """Torchvision's alexnet and ours with the same weights."""
     from torchvision.models import alexnet
 
     theirs = alexnet(weights=None).eval()

@@ -234,7 +234,6 @@ def test_exercise_whose_own_answer_raises_is_reported_as_broken() -> None:
 # ----------------------------------------------------------------------------- blanks
 def blank_function(number):
     """The square of a number."""
-    ...
 
 
 def blank_inside(number):

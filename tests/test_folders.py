@@ -45,7 +45,7 @@ def flat(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def split(tmp_path: Path) -> Path:
-    """train (10 a class), val (3), test (2)."""
+    """Train (10 a class), val (3), test (2)."""
     for part, count in (("train", 10), ("val", 3), ("test", 2)):
         class_of(tmp_path / part, "blue", count, BLUE)
         class_of(tmp_path / part, "red", count, RED)

@@ -229,8 +229,6 @@ def test_command_line(tmp_path, trained, capsys):
     result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     wanted = "python -m alexnet_lab.studies.study --study modern"
     assert result["command"].startswith(wanted)
-        "python -m alexnet_lab.studies.study --study modern"
-    )
     assert (result["runs"], result["epochs"], result["training_seconds"]) == (2, 1, 4)
     assert study.main(["--only", "nothing", "--out", str(tmp_path)]) == 1
     assert "no variant 'nothing'" in capsys.readouterr().err

@@ -354,7 +354,7 @@ EXERCISES = (
                 "Those are the possible ones.",
             ),
             Wrong(
-                lambda: [],
+                list,
                 "Some of them are impossible: an image is right or wrong, never half.",
             ),
             Wrong(

@@ -15,7 +15,7 @@ from alexnet_lab.models import alexnet_torchvision, load_torchvision_weights
 def published_alexnet(
     source: str | os.PathLike | Mapping[str, Tensor] | None = None,
 ) -> nn.Sequential | None:
-    """torchvision's AlexNet trained on ImageNet, or None if its weights are not here.
+    """Torchvision's AlexNet trained on ImageNet, or None if its weights are not here.
 
     Nothing is downloaded. `load_torchvision_weights(net, download=True)` fetches the
     233 MB once; from then on this finds them.

@@ -72,7 +72,7 @@ def changed_mini(without: tuple[str, ...] = (), **layers: nn.Module) -> nn.Seque
 
 
 def with_tanh() -> nn.Sequential:
-    """tanh in place of every ReLU, weights by Glorot's rule instead of He's."""
+    """Tanh in place of every ReLU, weights by Glorot's rule instead of He's."""
     names = [f"relu{number}" for number in range(1, 8)]
     net = changed_mini(**{name: nn.Tanh() for name in names})
     for layer in net:
