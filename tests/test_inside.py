@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from alexnet_lab import inside, ledger
-from alexnet_lab.models import alexnet_mini
+from alexnet_lab.inside.hooks import run_and_see
 from alexnet_lab.studies.photo_crops import CROP, PhotoCrops, photo_net, prepared
 
 
@@ -41,10 +41,8 @@ LABELS = torch.tensor([0, 1, 1, 0, 1])
 USES = {
     "activations": lambda net: inside.activations(net, IMAGES),
     "top_images": lambda net: inside.top_images(net, IMAGES, "relu", 2),
-    "occlusion_map": lambda net: inside.occlusion_map(net, IMAGES[0], 1, size=2),
     "occlusion_maps": lambda net: inside.occlusion_maps(net, IMAGES, LABELS, size=2),
     "saliency": lambda net: inside.saliency(net, IMAGES, LABELS),
-    "randomised": lambda net: inside.randomised(net, small(), ["fc"]),
 }
 
 
@@ -77,11 +75,11 @@ def test_hooks_come_off_after_an_interrupt() -> None:
     net = small()
 
     def stop(name: str, output: torch.Tensor) -> None:
+        assert hooks(net) == 5
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), inside.watching(net, stop):
-        assert hooks(net) == 5
-        net(IMAGES)
+    with pytest.raises(KeyboardInterrupt):
+        run_and_see(net, IMAGES, stop)
     assert hooks(net) == 0
 
 
@@ -145,6 +143,13 @@ def test_top_images_finds_the_brightest_and_its_place() -> None:
         inside.top_images(net, images, "conv", 5)
 
 
+def patch_at(book, layer: str, image: torch.Tensor, row: int, column: int, **more):
+    """What the unit at a place of a layer's maps sees of the one image."""
+    place = (torch.tensor([[n]]) for n in (0, row, column))
+    top = inside.Top(torch.ones(1, 1), *place)
+    return inside.top_patches(book, layer, image, top, 0, **more)[0]
+
+
 def test_patch_holds_exactly_what_the_unit_depends_on() -> None:
     torch.manual_seed(0)
     net = photo_net().eval()
@@ -154,117 +159,56 @@ def test_patch_holds_exactly_what_the_unit_depends_on() -> None:
     net[:5](image)[0, :, row, column].sum().backward()
     used = image.grad[0].abs().sum(dim=0) > 0
     rows, columns = used.any(dim=1).nonzero(), used.any(dim=0).nonzero()
-    place = torch.tensor([row]), torch.tensor([column])
-    patch = inside.field_patches(book, "relu2", image.detach(), *place)[0]
+    patch = patch_at(book, "relu2", image.detach(), row, column)
     field = book["relu2"].receptive_field
     assert patch.shape == (3, field, field) == (3, 51, 51)
     seen = image.detach()[0, :, rows.min() : rows.max() + 1, columns.min() :]
     assert torch.equal(patch[:, : seen.shape[1], : seen.shape[2]], seen)
 
 
-def test_top_patches_are_the_fields_of_the_best_places() -> None:
+def test_patch_beyond_the_edge_is_zero() -> None:
+    book = ledger(photo_net(), (3, CROP, CROP))
+    image = torch.full((1, 3, CROP, CROP), 7, dtype=torch.uint8)
+    patch = patch_at(book, "conv2", image, 0, 0, outside=3)
+    assert (patch[:, :16] == 3).all() and (patch[:, 16:, 16:] == 7).all()
+    with pytest.raises(ValueError, match="the ledger is for"):
+        patch_at(book, "conv2", image[..., :50], 0, 0)
+
+
+def test_top_patches_belong_to_the_best_images() -> None:
     net = photo_net().eval()
     book = ledger(net, (3, CROP, CROP))
     images = torch.randn(4, 3, CROP, CROP, generator=torch.Generator().manual_seed(3))
     top = inside.top_images(net, images, "relu2", 2)
     got = inside.top_patches(book, "relu2", images, top, 5, outside=9)
-    places = top.rows[5], top.columns[5]
-    chosen = images[top.images[5]]
-    want = inside.field_patches(book, "relu2", chosen, *places, outside=9)
-    assert got.shape == (2, 3, 51, 51) and torch.equal(got, want)
-
-
-def test_weight_pictures_have_zero_in_the_middle_and_spare_the_weights() -> None:
-    weight = torch.zeros(3, 1, 1, 2)
-    weight[0, 0, 0] = torch.tensor([0.5, -0.5])
-    weight[1, 0, 0] = torch.tensor([0.0, 3.0])
-    before = weight.clone()
-    pictures = inside.weight_pictures(nn.Parameter(weight))
-    assert pictures.dtype == torch.uint8 and not pictures.requires_grad
-    assert pictures.flatten(1).tolist() == [[254, 0], [127, 254], [127, 127]]
-    assert inside.weight_pictures(weight, 2).flatten(1).tolist() == [
-        [127, 254],
-        [254, 0],
-    ]
-    assert torch.equal(weight, before)
-    with pytest.raises(ValueError, match="there are 1 to 3"):
-        inside.weight_pictures(weight, 4)
-    with pytest.raises(ValueError, match="N×C×H×W"):
-        inside.weight_pictures(weight[0])
-
-
-def test_patch_beyond_the_edge_is_zero() -> None:
-    book = ledger(photo_net(), (3, CROP, CROP))
-    image = torch.full((1, 3, CROP, CROP), 7, dtype=torch.uint8)
-    at = torch.tensor([0])
-    patch = inside.field_patches(book, "conv2", image, at, at)[0]
-    assert (patch[:, :16] == 0).all() and (patch[:, 16:, 16:] == 7).all()
-    with pytest.raises(ValueError, match="the ledger is for"):
-        inside.field_patches(book, "conv2", image[..., :50], at, at)
-
-
-# ----------------------------------------------------------------------- neighbours
-def test_neighbours_by_hand() -> None:
-    features = torch.tensor([[0.0, 0], [3, 4], [1, 0], [-6, 8]])
-    found = inside.nearest_neighbours(features, torch.tensor([[0.0, 0]]), 3)
-    assert found.indices.tolist() == [[0, 2, 1]]
-    assert found.distances.tolist() == [[0, 1, 5]]
-
-
-def test_neighbours_of_images_far_from_zero_are_exact() -> None:
-    near = torch.full((1, 1, 28, 28), 1000.0)
-    twins = torch.cat([near + 0.02, near + 0.01])
-    found = inside.nearest_neighbours(twins, near, 2)
-    assert found.indices.tolist() == [[1, 0]]
-    assert torch.allclose(found.distances, torch.tensor([[0.28, 0.56]]), rtol=0.01)
-
-
-@pytest.mark.parametrize(
-    ("features", "queries", "k", "message"),
-    [
-        (torch.ones(3, 2), torch.ones(1, 2), 4, "there are 1 to 3"),
-        (torch.ones(3, 2), torch.ones(1, 2), 0, "there are 1 to 3"),
-        (torch.ones(3, 2), torch.ones(1, 5), 1, "the same layer"),
-        (torch.ones(0, 2), torch.ones(1, 2), 1, "at least one row"),
-    ],
-)
-def test_neighbours_say_what_is_wrong(features, queries, k, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        inside.nearest_neighbours(features, queries, k)
-
-
-# -------------------------------------------------------------------------- mistakes
-def test_confused_pairs_by_hand() -> None:
-    labels = torch.tensor([0, 0, 1, 2, 2, 2, 0])
-    predicted = torch.tensor([0, 1, 1, 0, 0, 1, 1])
-    first, second, third = inside.confused_pairs(predicted, labels, 5)
-    assert first[:2] == (0, 1) and first.images.tolist() == [1, 6]
-    assert second[:2] == (2, 0) and second.images.tolist() == [3, 4]
-    assert third[:2] == (2, 1) and third.images.tolist() == [5]
-    assert len(inside.confused_pairs(predicted, labels, 1)) == 1
-    assert inside.confused_pairs(labels, labels) == []
-    with pytest.raises(ValueError, match="one answer for each"):
-        inside.confused_pairs(predicted[:3], labels)
-    with pytest.raises(ValueError, match="1 or more"):
-        inside.confused_pairs(predicted, labels, 0)
+    for patch, *place in zip(
+        got, top.images[5], top.rows[5], top.columns[5], strict=True
+    ):
+        number, row, column = map(int, place)
+        one = images[number : number + 1]
+        assert torch.equal(patch, patch_at(book, "relu2", one, row, column, outside=9))
 
 
 # ---------------------------------------------------------------------- attribution
 def test_occlusion_of_a_linear_network_is_the_sum_under_the_square() -> None:
     net, image = linear(), torch.randn(1, 4, 4)
     part = (net[1].weight[2].view(4, 4) * image[0]).detach()
-    found = inside.occlusion_map(net, image, 2, size=2, stride=2, of="logit")
+    (found,) = inside.occlusion_maps(
+        net, image[None], [2], size=2, stride=2, of="logit"
+    )
     expected = part.unfold(0, 2, 2).unfold(1, 2, 2).sum(dim=(2, 3))
     assert torch.allclose(found, expected, atol=1e-6)
-    one = inside.occlusion_map(net, image, 2, size=1, of="logit", batch_size=3)
+    (one,) = inside.occlusion_maps(
+        net, image[None], [2], size=1, of="logit", batch_size=3
+    )
     assert torch.allclose(one, part, atol=1e-6)
 
 
 def test_occlusion_fill_and_probability() -> None:
     net, image = linear(), torch.full((1, 4, 4), 0.7)
-    same = inside.occlusion_map(net, image, 0, size=3, fill=0.7)
+    (same,) = inside.occlusion_maps(net, image[None], [0], size=3, fill=0.7)
     assert same.shape == (2, 2) and (same == 0).all()
-    whole = inside.occlusion_map(net, image, 0, size=4)
+    (whole,) = inside.occlusion_maps(net, image[None], [0], size=4)
     drop = net(image[None]).softmax(1)[0, 0] - net[1].bias.softmax(0)[0]
     assert torch.allclose(whole, drop.detach().view(1, 1), atol=1e-6)
 
@@ -272,22 +216,22 @@ def test_occlusion_fill_and_probability() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"label": 3, "size": 2}, "from 0 to 2"),
-        ({"label": 0, "size": 5}, "5"),
-        ({"label": 0, "size": 2, "of": "loss"}, "probability"),
+        ({"labels": [3], "size": 2}, "from 0 to 2"),
+        ({"labels": [0], "size": 5}, "5"),
+        ({"labels": [0], "size": 2, "of": "loss"}, "probability"),
     ],
 )
 def test_occlusion_says_what_is_wrong(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        inside.occlusion_map(linear(), torch.ones(1, 4, 4), **options)
+        inside.occlusion_maps(linear(), torch.ones(1, 1, 4, 4), **options)
 
 
 def test_occlusion_maps_are_one_map_for_each_image() -> None:
     net, images, labels = linear(), torch.randn(3, 1, 4, 4), [2, 0, 1]
     found = inside.occlusion_maps(net, images, labels, size=2, of="logit")
     for one, image, label in zip(found, images, labels, strict=True):
-        want = inside.occlusion_map(net, image, label, size=2, of="logit")
-        assert torch.equal(one, want)
+        want = inside.occlusion_maps(net, image[None], [label], size=2, of="logit")
+        assert torch.allclose(one, want[0], atol=1e-6)
     with pytest.raises(ValueError, match="3 images want 3 labels"):
         inside.occlusion_maps(net, images, [1], size=2)
 
@@ -301,17 +245,6 @@ def test_saliency_of_a_linear_network_is_its_weights() -> None:
         inside.saliency(net, images, [1])
     with pytest.raises(ValueError, match="from 0 to 2"):
         inside.saliency(net, images, [0, 1, 3])
-
-
-def test_randomised_changes_the_named_layers_only() -> None:
-    net, fresh = alexnet_mini(), alexnet_mini()
-    mixed = inside.randomised(net, fresh, ["fc8", "fc7"])
-    assert torch.equal(mixed.fc8.weight, fresh.fc8.weight)
-    assert torch.equal(mixed.fc6.weight, net.fc6.weight)
-    whole = inside.randomised(net, fresh).state_dict()
-    assert all(torch.equal(whole[k], v) for k, v in fresh.state_dict().items())
-    with pytest.raises(ValueError, match="relu1"):
-        inside.randomised(net, fresh, ["relu1"])
 
 
 def test_rank_correlation_of_known_orders() -> None:
@@ -331,28 +264,11 @@ def test_rank_correlation_of_some_pixels_only() -> None:
     where = torch.tensor([[False, True, True, True], [True, True, True, False]])
     found = inside.rank_correlation(one, other, where=where)
     assert found.tolist() == pytest.approx([1, -1])
-    with pytest.raises(ValueError, match="as the maps are"):
+    with pytest.raises(ValueError, match="one shape"):
         inside.rank_correlation(one, other, where=where[:1])
 
 
 # ------------------------------------------------------- weights, crops, photographs
-def test_published_weights_load_if_there_and_are_none_if_not(tmp_path) -> None:
-    from torchvision.models import alexnet
-
-    with torch.device("meta"):
-        shapes = {k: v.shape for k, v in alexnet(weights=None).state_dict().items()}
-    state = {key: torch.full((1,), 0.5).expand(s) for key, s in shapes.items()}
-    net = inside.published_alexnet(state)
-    assert net.conv1.weight.shape == (64, 3, 11, 11) and not net.training
-    assert (net.conv1.weight == 0.5).all() and (net.fc8.bias == 0.5).all()
-    before, folder = torch.hub.get_dir(), str(tmp_path)
-    torch.hub.set_dir(folder)
-    try:
-        assert inside.published_alexnet() is None
-    finally:
-        torch.hub.set_dir(before)
-
-
 def test_photo_crops_are_seeded_and_apart() -> None:
     crops = PhotoCrops(3, 16, device="cpu")
     first = [images for images, _ in crops]

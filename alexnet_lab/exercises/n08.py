@@ -121,9 +121,9 @@ def two_by(score: Any) -> list[str]:
 
 
 def two_nearest() -> list[str]:
-    features = torch.tensor(list(POINTS.values()))
-    found = inside.nearest_neighbours(features, torch.tensor([QUERY]), 2)
-    return [list(POINTS)[i] for i in found.indices[0]]
+    features = torch.tensor(list(POINTS.values())).float()
+    far = torch.cdist(torch.tensor([QUERY]).float(), features)[0]
+    return [list(POINTS)[i] for i in far.argsort()[:2]]
 
 
 # ---------------------------------------------------------------------- 08.4, 08.5
@@ -145,7 +145,7 @@ def drops() -> torch.Tensor:
     """The scores lost, by the package's own occlusion, two rows of the same pixels."""
     net = linear(((*WEIGHTS, 0, 0, 0, 0),), (0.0,))
     image = torch.tensor([[PIXEL_ROW, PIXEL_ROW]])
-    return inside.occlusion_map(net, image, 0, size=2, of="logit")[0]
+    return inside.occlusion_maps(net, image[None], [0], size=2, of="logit")[0, 0]
 
 
 def gradient() -> torch.Tensor:

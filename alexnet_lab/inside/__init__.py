@@ -1,22 +1,12 @@
-"""Looking inside a trained network, without changing it (notebook 08).
+"""Looking inside a trained network, and measuring it, without changing it.
 
-Every function here runs the network in evaluation mode, puts each layer's own mode
-back, takes its hooks off whatever happens, and leaves weights and their gradients
-alone. Results are float32 on the CPU.
+What belongs here runs the network in evaluation mode, puts each layer's own mode back,
+takes its hooks off whatever happens, and leaves weights and gradients alone; results
+are float32 on the CPU. What trains a network or draws it does not belong here.
 """
 
-from alexnet_lab.inside.attribution import (
-    occlusion_map,
-    occlusion_maps,
-    randomised,
-    rank_correlation,
-    saliency,
-)
-from alexnet_lab.inside.confused import Confused, confused_pairs
-from alexnet_lab.inside.hooks import activations, watching
-from alexnet_lab.inside.neighbours import Neighbours, nearest_neighbours
-from alexnet_lab.inside.pictures import weight_pictures
-from alexnet_lab.inside.published import imagenet_pixels, published_alexnet
+from alexnet_lab.inside.attribution import occlusion_maps, rank_correlation, saliency
+from alexnet_lab.inside.hooks import activations
 from alexnet_lab.inside.roofline import (
     kept_bytes,
     layer_points,
@@ -24,30 +14,19 @@ from alexnet_lab.inside.roofline import (
     least_seconds,
     measure_machine,
 )
-from alexnet_lab.inside.units import Top, field_patches, top_images, top_patches
+from alexnet_lab.inside.units import Top, top_images, top_patches
 
 __all__ = [
-    "Confused",
-    "Neighbours",
     "Top",
     "activations",
-    "confused_pairs",
-    "field_patches",
-    "imagenet_pixels",
     "kept_bytes",
     "layer_points",
     "layer_seconds",
     "least_seconds",
     "measure_machine",
-    "nearest_neighbours",
-    "occlusion_map",
     "occlusion_maps",
-    "published_alexnet",
-    "randomised",
     "rank_correlation",
     "saliency",
     "top_images",
     "top_patches",
-    "watching",
-    "weight_pictures",
 ]

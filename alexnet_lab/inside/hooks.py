@@ -9,40 +9,7 @@ from itertools import cycle
 import torch
 from torch import Tensor, nn
 
-from alexnet_lab.training.evaluation import evaluation_mode
-
-See = Callable[[str, Tensor], None]
-
-
-@contextmanager
-def watching(
-    net: nn.Module, see: See, layers: Sequence[str] | None = None
-) -> Iterator[None]:
-    """Inside, `see(name, output)` is called whenever a layer has run.
-
-    The hooks come off when the block ends, also by an error or an interrupt.
-
-    Args:
-        net: the network.
-        see: gets the layer's name and what it put out, not copied: a later layer with
-            inplace=True would change it.
-        layers: names as in `net.named_modules()`; None for every layer that has no
-            layers inside.
-
-    Raises:
-        ValueError: a name that the network does not have, or none at all.
-    """
-    names: dict[nn.Module, list[str]] = {}
-    for name, layer in _chosen(net, layers).items():
-        names.setdefault(layer, []).append(name)
-    # a layer that stands in several places runs several times, in their order
-    turns = {layer: cycle(own) for layer, own in names.items()}
-
-    def after(layer: nn.Module, inputs: tuple, output: Tensor) -> None:
-        see(next(turns[layer]), output)
-
-    with hooked(names, after=after):
-        yield
+from alexnet_lab.training.evaluation import device_of, evaluation_mode
 
 
 @contextmanager
@@ -70,6 +37,42 @@ def hooked(
             handle.remove()
 
 
+def run_and_see(
+    net: nn.Module,
+    images: Tensor,
+    see: Callable[[str, Tensor], None],
+    layers: Sequence[str] | None = None,
+    batch_size: int = 256,
+) -> None:
+    """Run the images through; `see(name, output)` is called when a layer has run.
+
+    Args:
+        net: takes (N, C, H, W); run in evaluation mode, its own mode is put back.
+        images: float (N, C, H, W), as the network reads them.
+        see: gets the layer's name and its float32 output on the CPU, a copy of its own.
+        layers: names as in `net.named_modules()`; None for all without layers inside.
+        batch_size: images at a time.
+
+    Raises:
+        ValueError: images that are no batch, an unknown layer, or none.
+    """
+    check_images(images)
+    names: dict[nn.Module, list[str]] = {}
+    for name, layer in _chosen(net, layers).items():
+        names.setdefault(layer, []).append(name)
+    # a layer that stands in several places runs several times, in their order
+    turns = {layer: cycle(own) for layer, own in names.items()}
+
+    def after(layer: nn.Module, inputs: tuple, output: Tensor) -> None:
+        # copied at once: the next layer may work in place
+        see(next(turns[layer]), output.detach().float().cpu().clone())
+
+    where = device_of(net)
+    with evaluation_mode(net), torch.no_grad(), hooked(names, after=after):
+        for part in images.split(batch_size):
+            net(part.to(where))
+
+
 def activations(
     net: nn.Module,
     images: Tensor,
@@ -77,7 +80,7 @@ def activations(
     *,
     batch_size: int = 256,
 ) -> dict[str, Tensor]:
-    """What each layer makes of the images.
+    """What each layer makes of the images. Taught in 08.
 
     Args:
         net: takes (N, C, H, W); run in evaluation mode, its own mode is put back.
@@ -92,17 +95,12 @@ def activations(
     Raises:
         ValueError: no layer of that name, no images, images that are not a batch.
     """
-    check_images(images)
     found: dict[str, list[Tensor]] = {}
 
     def keep(name: str, output: Tensor) -> None:
-        # copied at once: the next layer may work in place
-        found.setdefault(name, []).append(output.detach().float().cpu().clone())
+        found.setdefault(name, []).append(output)
 
-    where = device_of(net)
-    with evaluation_mode(net), torch.no_grad(), watching(net, keep, layers):
-        for part in images.split(batch_size):
-            net(part.to(where))
+    run_and_see(net, images, keep, layers, batch_size)
     missing = [name for name in layers or () if name not in found]
     if missing:
         raise ValueError(f"the network never ran {', '.join(missing)}")
@@ -136,9 +134,3 @@ def check_images(images: Tensor) -> None:
         raise ValueError(
             f"images must be floats, prepared as in training, not {images.dtype}"
         )
-
-
-def device_of(net: nn.Module) -> torch.device:
-    """Where the network's weights are; the CPU for one that has none."""
-    first = next(net.parameters(), None)
-    return first.device if first is not None else torch.device("cpu")

@@ -1,10 +1,5 @@
 """Measured time of each layer, counted work, and the roof that a machine sets.
 
-    seconds = layer_seconds(net, images)
-    points = layer_points(net, images.shape[1:], batch=len(images), seconds=seconds)
-    roof = measure_machine()
-    roof.seconds(points[0])     # no layer can be faster than this
-
 Source of the model: S. Williams, A. Waterman, D. Patterson, *Roofline: an insightful
 visual performance model for multicore architectures*, Communications of the ACM 52 (4),
 2009. A layer does some operations, and moves some bytes between memory and processor.
@@ -14,15 +9,14 @@ The machine can do so many of either in a second; the slower of the two is the b
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from alexnet_lab.arithmetic.accounting import Row, ledger, named_layers
+from alexnet_lab.arithmetic import Row, ledger, named_layers
 from alexnet_lab.inside.hooks import hooked
 from alexnet_lab.training.evaluation import evaluation_mode, training_mode
 
@@ -31,13 +25,12 @@ FLOAT = 4  # bytes of a float32 number
 
 # ----------------------------------------------------------------------- measured time
 def layer_seconds(
-    net: nn.Sequential, images: torch.Tensor, repeats: int = 5
+    net: nn.Sequential, images: Tensor, repeats: int = 5
 ) -> dict[str, float]:
-    """Measure the forward pass of each layer, in seconds for the whole batch.
+    """Measure the forward pass of each layer. Taught in 10.
 
     The least of `repeats` passes counts, after one that warms up: other work on the
     machine only ever adds time. Dropout is off, nothing is kept for a backward pass.
-    The hooks are taken off again and the mode is restored, whatever happens.
 
     Args:
         net: the network, on the same device as the images.
@@ -45,81 +38,86 @@ def layer_seconds(
         repeats: timed passes.
 
     Returns:
-        seconds by the layers' names, as in the ledger, in the order in which they run.
+        seconds for the whole batch by the layers' names, in the ledger's order.
 
     Raises:
         ValueError: repeats below 1, or a net that doesn't run its layers in order.
     """
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, not {repeats}")
-    names = [name for name, _ in named_layers(net)]
-    best = [float("inf")] * len(names)
-    with evaluation_mode(net), torch.inference_mode(), _stopwatches(net) as laps:
+    layers = dict(named_layers(net))
+    best = [float("inf")] * len(layers)
+    laps: list[float] = []
+    started: list[float] = []
+
+    def start(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        started.append(_now(inputs[0].device))
+
+    def stop(layer: nn.Module, inputs: tuple, output: Tensor) -> None:
+        laps.append(_now(output.device) - started.pop())
+
+    clocks = hooked(layers.values(), before=start, after=stop)
+    with evaluation_mode(net), torch.inference_mode(), clocks:
         for number in range(repeats + 1):
             laps.clear()
             net(images)
-            if len(laps) != len(names):
+            if len(laps) != len(layers):
                 raise ValueError(
-                    f"{len(names)} layers, but {len(laps)} of them ran: the net must "
+                    f"{len(layers)} layers, but {len(laps)} of them ran: the net must "
                     "run each layer once, in order, as nn.Sequential does"
                 )
             if number:
                 best = [min(pair) for pair in zip(best, laps, strict=True)]
-    return dict(zip(names, best, strict=True))
+    return dict(zip(layers, best, strict=True))
 
 
-@contextmanager
-def _stopwatches(net: nn.Module) -> Iterator[list[float]]:
-    """Hook a stopwatch to each layer; yields the list that the laps are added to."""
-    laps: list[float] = []
-    started: list[float] = []
-
-    def start(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        _wait_for(inputs[0].device)
-        started.append(time.perf_counter())
-
-    def stop(layer: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
-        _wait_for(output.device)
-        laps.append(time.perf_counter() - started.pop())
-
-    layers = (layer for _, layer in named_layers(net))
-    with hooked(layers, before=start, after=stop):
-        yield laps
+def least_seconds(
+    work: Callable[[], object], device: torch.device | str = "cpu", repeats: int = 10
+) -> float:
+    """The least seconds that a call takes on a device, after one that warms up."""
+    device, best = torch.device(device), float("inf")
+    for number in range(repeats + 1):
+        start = _now(device)
+        work()
+        if number:
+            best = min(best, _now(device) - start)
+    return best
 
 
-def _wait_for(device: torch.device) -> None:
-    """Wait until a GPU has done what it was told; a CPU has when a call returns."""
+def _now(device: torch.device) -> float:
+    """Seconds of the clock, once a GPU has done what it was told."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
+    return time.perf_counter()
 
 
 # ------------------------------------------------------------------- kept for backward
-def kept_bytes(net: nn.Sequential, images: torch.Tensor) -> dict[str, int]:
-    """Measure what each layer keeps of one forward pass, for the backward pass.
+def kept_bytes(net: nn.Sequential, images: Tensor) -> dict[str, int]:
+    """Measure what each layer keeps of a forward pass for the backward pass.
 
     autograd is asked, through `torch.autograd.graph.saved_tensors_hooks`. Parameters
     and buffers don't count: they are there anyway. Memory that two layers keep counts
     once, for the first of them. The net is in training mode meanwhile. What is kept
-    depends on PyTorch's version and device.
+    depends on PyTorch's version and device. Taught in 10.
 
     Args:
         net: the network, on the same device as the images.
         images: one batch, (N, channels, height, width).
 
     Returns:
-        bytes by the layers' names, for the whole batch, in the order of the layers.
+        bytes by the layers' names, for the whole batch, in the ledger's order.
     """
-    layers = list(named_layers(net))
-    kept = dict.fromkeys((name for name, _ in layers), 0)
+    layers = dict(named_layers(net))
+    kept = dict.fromkeys(layers, 0)
     there = (*net.parameters(), *net.buffers())
     seen = {tensor.untyped_storage().data_ptr() for tensor in there}
     alive = []  # held until the end, so that no address is used twice
     current = iter(kept)
     here: list[str] = []
 
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
+    def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         if here and storage.data_ptr() not in seen:
             seen.add(storage.data_ptr())
@@ -127,11 +125,11 @@ def kept_bytes(net: nn.Sequential, images: torch.Tensor) -> dict[str, int]:
             kept[here[0]] += storage.nbytes()
         return tensor
 
-    def enter(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+    def enter(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         here[:] = [next(current)]
 
     saving = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
-    entering = hooked((layer for _, layer in layers), before=enter)
+    entering = hooked(layers.values(), before=enter)
     with training_mode(net), torch.enable_grad(), entering, saving:
         net(images)
     return kept
@@ -171,7 +169,7 @@ def layer_points(
     batch: int = 1,
     seconds: dict[str, float] | None = None,
 ) -> list[Point]:
-    """Count operations and bytes of every layer, by the ledger's rows.
+    """Count operations and bytes of every layer, by the ledger's rows. Taught in 10.
 
     Args:
         net: the network; its tensors are not looked at, the meta device will do.
@@ -194,14 +192,8 @@ def layer_points(
         if isinstance(layer, (nn.Flatten, nn.Dropout, nn.Identity)):
             continue
         moved = batch * (prod(row.input_shape) + prod(row.output_shape))
-        points.append(
-            Point(
-                name=name,
-                operations=batch * operations(row, layer),
-                bytes=FLOAT * (moved + row.parameters),
-                seconds=(seconds or {}).get(name),
-            )
-        )
+        work, size = batch * operations(row, layer), FLOAT * (moved + row.parameters)
+        points.append(Point(name, work, size, (seconds or {}).get(name)))
     return points
 
 
@@ -226,12 +218,7 @@ def operations(row: Row, layer: nn.Module) -> int:
 # -------------------------------------------------------------------------- the machine
 @dataclass(frozen=True)
 class Machine:
-    """What a machine does at best.
-
-    Attributes:
-        peak: operations a second.
-        bandwidth: bytes a second, between memory and processor.
-    """
+    """What a machine does at best: `peak` operations and `bandwidth` bytes a second."""
 
     peak: float
     bandwidth: float
@@ -279,24 +266,3 @@ def measure_machine(
         copy = least_seconds(lambda: here.copy_(there), device)
     # each number of a copy is read once and written once
     return Machine(2 * size**3 / compute, 2 * FLOAT * there.numel() / copy)
-
-
-def least_seconds(
-    work: Callable[[], object], device: torch.device | str = "cpu", repeats: int = 10
-) -> float:
-    """Return the least seconds that a call takes, after one that warms up.
-
-    Args:
-        work: what to time.
-        device: where it computes; a GPU is waited for.
-        repeats: timed calls.
-    """
-    device, best = torch.device(device), float("inf")
-    for number in range(repeats + 1):
-        _wait_for(device)
-        start = time.perf_counter()
-        work()
-        _wait_for(device)
-        if number:
-            best = min(best, time.perf_counter() - start)
-    return best

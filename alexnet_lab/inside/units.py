@@ -8,10 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lab.arithmetic.accounting import Ledger
-from alexnet_lab.inside.hooks import check_images, device_of, watching
+from alexnet_lab.arithmetic import Ledger
+from alexnet_lab.inside.hooks import run_and_see
 from alexnet_lab.plots.fields import field_of
-from alexnet_lab.training.evaluation import evaluation_mode
 
 
 class Top(NamedTuple):
@@ -26,7 +25,7 @@ class Top(NamedTuple):
 def top_images(
     net: nn.Module, images: Tensor, layer: str, k: int = 8, *, batch_size: int = 256
 ) -> Top:
-    """The k images that excite each unit of a layer most.
+    """The k images that excite each unit of a layer most. Taught in 08.
 
     In a convolutional layer a unit is a channel, and an image counts by the largest
     value in the channel's map; `rows` and `columns` say where that is.
@@ -41,7 +40,6 @@ def top_images(
     Raises:
         ValueError: no layer of that name, k out of range, images that are no batch.
     """
-    check_images(images)
     if isinstance(k, bool) or not 1 <= k <= len(images):
         raise ValueError(f"k={k}: there are 1 to {len(images):,} images")
     best, place, wide = [], [], 1
@@ -49,64 +47,21 @@ def top_images(
     def see(name: str, output: Tensor) -> None:
         nonlocal wide
         wide = output.shape[-1] if output.dim() == 4 else 1
-        maps = output.detach().float().cpu()
-        maps = maps.flatten(2) if maps.dim() > 2 else maps[..., None]
+        maps = output.flatten(2) if output.dim() > 2 else output[..., None]
         peak = maps.max(dim=2)
         best.append(peak.values)
         place.append(peak.indices)
 
-    where = device_of(net)
-    with evaluation_mode(net), torch.no_grad(), watching(net, see, [layer]):
-        for part in images.split(batch_size):
-            net(part.to(where))
+    run_and_see(net, images, see, [layer], batch_size)
     found = torch.cat(best).T.topk(k, dim=1)  # (units, k)
     places = torch.cat(place).T.gather(1, found.indices)
     return Top(found.values, found.indices, places // wide, places % wide)
 
 
-def field_patches(
-    ledger: Ledger,
-    layer: str,
-    images: Tensor,
-    rows: Tensor,
-    columns: Tensor,
-    outside: float = 0,
-) -> Tensor:
-    """Cut out of each image what one unit of a layer sees, by the ledger's arithmetic.
-
-    Args:
-        ledger: of the network, for images of this size.
-        layer: name of a layer with a receptive field.
-        images: (k, C, H, W) of any type.
-        rows, columns: (k,) place of the unit in the layer's map, one an image.
-        outside: what stands for the field's pixels beyond the image's edge.
-
-    Returns:
-        (k, C, h, w), h×w the receptive field.
-
-    Raises:
-        KeyError: no layer of this name.
-        ValueError: another size than the ledger's; a unit outside the map.
-    """
-    size = tuple(ledger.input_shape)
-    if tuple(images.shape[1:]) != size:
-        raise ValueError(f"the ledger is for {size}, images are {tuple(images.shape)}")
-    if not len(images) == len(rows) == len(columns):
-        raise ValueError("give one row and one column an image")
-    patches = []
-    for image, row, column in zip(images, rows, columns, strict=True):
-        top, left, high, wide = field_of(ledger, ledger[layer], int(row), int(column))
-        edge = max(0, -top, -left, top + high - size[1], left + wide - size[2])
-        padded = F.pad(image, [edge] * 4, value=outside)
-        top, left = top + edge, left + edge
-        patches.append(padded[:, top : top + high, left : left + wide])
-    return torch.stack(patches)
-
-
 def top_patches(
     ledger: Ledger, layer: str, images: Tensor, top: Top, unit: int, outside: float = 0
 ) -> Tensor:
-    """Cut out what excites one unit most: the patches behind `top.images[unit]`.
+    """Cut out what excites one unit most: its receptive field in its best images.
 
     Args:
         ledger: of the network, for images of this size.
@@ -117,11 +72,21 @@ def top_patches(
         outside: what stands for the field's pixels beyond the image's edge.
 
     Returns:
-        (k, C, h, w), best first.
+        (k, C, h, w), best first, h×w the receptive field.
 
     Raises:
-        KeyError, ValueError: as :func:`field_patches`.
+        KeyError: no layer of this name.
+        ValueError: another size than the ledger's; a layer without a receptive field.
     """
-    chosen = images[top.images[unit]]
-    rows, columns = top.rows[unit], top.columns[unit]
-    return field_patches(ledger, layer, chosen, rows, columns, outside)
+    size = tuple(ledger.input_shape)
+    if tuple(images.shape[1:]) != size:
+        raise ValueError(f"the ledger is for {size}, images are {tuple(images.shape)}")
+    places = zip(top.rows[unit].tolist(), top.columns[unit].tolist(), strict=True)
+    patches = []
+    for image, (row, column) in zip(images[top.images[unit]], places, strict=True):
+        y, x, high, wide = field_of(ledger, ledger[layer], row, column)
+        edge = max(0, -y, -x, y + high - size[1], x + wide - size[2])
+        padded = F.pad(image, [edge] * 4, value=outside)
+        y, x = y + edge, x + edge
+        patches.append(padded[:, y : y + high, x : x + wide])
+    return torch.stack(patches)
