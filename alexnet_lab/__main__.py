@@ -227,15 +227,18 @@ def _train(options: argparse.Namespace) -> int:
     from alexnet_lab.training.loop import TemperedCrossEntropy, evaluate, fit
 
     train, validation, test = _batches(options)
-    classes = _chosen(options).get("classes", len(train.classes))
+    classes = _chosen(options).get("num_classes", len(train.classes))
     if classes != len(train.classes):
         raise ValueError(
-            f"--set classes={classes}, but the images have {len(train.classes)} classes"
+            f"--set num_classes={classes}, but the images have "
+            f"{len(train.classes)} classes"
         )
     _same_run(options)
     _augment(train, options.augment)
     torch.manual_seed(options.seed)
-    net = _build(options, in_channels=train.image_shape[0], classes=len(train.classes))
+    net = _build(
+        options, in_channels=train.image_shape[0], num_classes=len(train.classes)
+    )
     history = fit(
         net,
         train,

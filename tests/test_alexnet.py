@@ -86,7 +86,7 @@ def test_totals(build, size, parameters, macs):
 
 
 def test_one_channel_variant_of_dive_into_deep_learning():
-    net = on_meta(alexnet_one_tower, in_channels=1, classes=10)
+    net = on_meta(alexnet_one_tower, in_channels=1, num_classes=10)
     net.conv1.padding = (1, 1)
     net.fc6 = nn.Linear(256 * 5 * 5, 4096, device="meta")
     led = ledger(net, (1, 224, 224))
@@ -348,10 +348,10 @@ def test_unknown_initialisation_lists_the_choices():
     "build", [alexnet_2012, alexnet_one_tower, alexnet_torchvision, alexnet_mini]
 )
 def test_any_channels_and_classes(build):
-    net = on_meta(build, in_channels=4, classes=7)
+    net = on_meta(build, in_channels=4, num_classes=7)
     assert (net.conv1.in_channels, net.fc8.out_features) == (4, 7)
     with pytest.raises(ValueError, match="at least 1"):
-        on_meta(build, classes=0)
+        on_meta(build, num_classes=0)
 
 
 @pytest.mark.parametrize("size", [28, 32, 35])
@@ -407,7 +407,7 @@ def test_weights_come_from_a_file_or_from_torch_hubs_folder(
 
 
 def test_other_classes_load_everything_but_fc8_when_asked(published):
-    net = alexnet_torchvision(classes=10)
+    net = alexnet_torchvision(num_classes=10)
     before = net.fc8.weight.clone()
     with pytest.raises(ValueError, match=r"\(1000, 4096\).*\(10, 4096\).*fc8=False"):
         load_torchvision_weights(net, published)

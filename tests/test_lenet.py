@@ -24,7 +24,7 @@ def test_teaching_net(activation, pooling):
 
 
 def test_other_channels_and_classes():
-    net = lenet5("relu", "max", in_channels=3, classes=7)
+    net = lenet5("relu", "max", in_channels=3, num_classes=7)
     assert net(torch.zeros(2, 3, 28, 28)).shape == (2, 7)
 
 

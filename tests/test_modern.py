@@ -25,7 +25,7 @@ def kinds(net):
 
 @pytest.mark.parametrize("build", STEPS)
 def test_logits_ledger_and_budget(build):
-    net = build(in_channels=3, classes=7)
+    net = build(in_channels=3, num_classes=7)
     assert isinstance(net, nn.Sequential)
     assert net(torch.zeros(2, 3, 28, 28)).shape == (2, 7)
     book = ledger(build(), IMAGE)
@@ -43,8 +43,8 @@ def test_every_weight_learns(build):
 
 @pytest.mark.parametrize("build", STEPS)
 def test_wrong_counts_are_refused(build):
-    with pytest.raises(ValueError, match="classes"):
-        build(classes=0)
+    with pytest.raises(ValueError, match="num_classes"):
+        build(num_classes=0)
 
 
 def test_batch_norm_changes_norms_and_biases_only():

@@ -57,7 +57,7 @@ def test_bfloat16_is_within_one_rounding():
 
 
 def test_alexnet_has_it_under_torchs_name():
-    net = alexnet_2012(in_channels=1, classes=10)
+    net = alexnet_2012(in_channels=1, num_classes=10)
     assert isinstance(net.norm1, nn.LocalResponseNorm)
     assert repr(net.norm1) == repr(nn.LocalResponseNorm(5, 1e-4, 0.75, 2))
 

@@ -112,7 +112,9 @@ def test_train_command_resumes_to_a_finished_run(tmp_path, capsys):
 
 def test_train_command_knows_the_classes(tmp_path, capsys):
     arguments = ["train", "lenet5", "--data", "mnist", "--train-images", "64"]
-    assert main([*arguments, "--set", "classes=5", "--out", str(tmp_path / "x")]) == 1
+    assert (
+        main([*arguments, "--set", "num_classes=5", "--out", str(tmp_path / "x")]) == 1
+    )
     assert "the images have 10 classes" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
 

@@ -5,8 +5,8 @@ Convolutional Neural Networks*, NIPS 2012, and its original source code, release
 the Computer History Museum (github.com/computerhistory/AlexNet-Source-Code).
 
 Every network takes images of shape (N, channels, height, width) and returns logits of
-shape (N, classes): the softmax belongs to the loss. The comment after a layer is the
-shape that leaves it.
+shape (N, num_classes): the softmax belongs to the loss. The comment after a layer is
+the shape that leaves it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ INITIALISATIONS = ("paper", "code", "he", "pytorch")
 
 def alexnet_2012(
     in_channels: int = 3,
-    classes: int = 1000,
+    num_classes: int = 1000,
     image_size: int = 227,
     initialisation: str = "paper",
 ) -> nn.Sequential:
@@ -51,7 +51,7 @@ def alexnet_2012(
 
     Args:
         in_channels: channels of the images, 3 for RGB.
-        classes: number of logits.
+        num_classes: number of logits.
         image_size: 227, or 224 as the paper has it. At 224 a first layer `pad` adds
             three zeros on the right and below: the 2012 code rounded (224 − 11)/4 up
             to 54, so that its last window hung over the edge and read zeros there.
@@ -59,12 +59,12 @@ def alexnet_2012(
             "code", "he" or "pytorch".
 
     Returns:
-        Network from (N, in_channels, image_size, image_size) to (N, classes).
+        Network from (N, in_channels, image_size, image_size) to (N, num_classes).
 
     Raises:
         ValueError: unknown image_size or initialisation; a count below 1.
     """
-    _check_arguments(in_channels, classes, image_size)
+    _check_arguments(in_channels, num_classes, image_size)
     _check_initialisation(initialisation)
     # On "meta" nothing is allocated, so that 61 million weights are drawn once: below.
     with torch.device("meta"):
@@ -91,7 +91,7 @@ def alexnet_2012(
             fc7=nn.Linear(4096, 4096),  # 4096
             relu7=nn.ReLU(),  # 4096
             drop7=nn.Dropout(p=0.5),  # 4096
-            fc8=nn.Linear(4096, classes),  # classes
+            fc8=nn.Linear(4096, num_classes),  # num_classes
         )
         net = nn.Sequential(_padded(layers, image_size))
     net.to_empty(device=torch.get_default_device())
@@ -99,7 +99,7 @@ def alexnet_2012(
 
 
 def alexnet_one_tower(
-    in_channels: int = 3, classes: int = 1000, image_size: int = 227
+    in_channels: int = 3, num_classes: int = 1000, image_size: int = 227
 ) -> nn.Sequential:
     """Build AlexNet as most short descriptions of it mean it: 62,378,344 parameters.
 
@@ -110,16 +110,16 @@ def alexnet_one_tower(
 
     Args:
         in_channels: channels of the images, 3 for RGB.
-        classes: number of logits.
+        num_classes: number of logits.
         image_size: 227, or 224 with a first layer `pad`, as in `alexnet_2012`.
 
     Returns:
-        Network from (N, in_channels, image_size, image_size) to (N, classes).
+        Network from (N, in_channels, image_size, image_size) to (N, num_classes).
 
     Raises:
         ValueError: unknown image_size; a count below 1.
     """
-    _check_arguments(in_channels, classes, image_size)
+    _check_arguments(in_channels, num_classes, image_size)
     layers = OrderedDict(
         conv1=nn.Conv2d(in_channels, 96, kernel_size=11, stride=4),  # 96×55×55
         relu1=nn.ReLU(),  # 96×55×55
@@ -143,12 +143,12 @@ def alexnet_one_tower(
         fc7=nn.Linear(4096, 4096),  # 4096
         relu7=nn.ReLU(),  # 4096
         drop7=nn.Dropout(p=0.5),  # 4096
-        fc8=nn.Linear(4096, classes),  # classes
+        fc8=nn.Linear(4096, num_classes),  # num_classes
     )
     return nn.Sequential(_padded(layers, image_size))
 
 
-def alexnet_torchvision(in_channels: int = 3, classes: int = 1000) -> nn.Sequential:
+def alexnet_torchvision(in_channels: int = 3, num_classes: int = 1000) -> nn.Sequential:
     """Build torchvision's AlexNet with this course's names: 61,100,840 parameters.
 
     Differs from the paper: other widths, one tower, padding 2 in conv1 (224 in), no
@@ -158,15 +158,15 @@ def alexnet_torchvision(in_channels: int = 3, classes: int = 1000) -> nn.Sequent
 
     Args:
         in_channels: channels of the images, 3 for RGB.
-        classes: number of logits.
+        num_classes: number of logits.
 
     Returns:
-        Network from (N, in_channels, height, width) to (N, classes).
+        Network from (N, in_channels, height, width) to (N, num_classes).
 
     Raises:
         ValueError: a count below 1.
     """
-    _check_arguments(in_channels, classes)
+    _check_arguments(in_channels, num_classes)
     return nn.Sequential(
         OrderedDict(
             conv1=nn.Conv2d(in_channels, 64, 11, stride=4, padding=2),  # 64×55×55
@@ -190,12 +190,12 @@ def alexnet_torchvision(in_channels: int = 3, classes: int = 1000) -> nn.Sequent
             drop7=nn.Dropout(p=0.5),  # 4096
             fc7=nn.Linear(4096, 4096),  # 4096
             relu7=nn.ReLU(),  # 4096
-            fc8=nn.Linear(4096, classes),  # classes
+            fc8=nn.Linear(4096, num_classes),  # num_classes
         )
     )
 
 
-def alexnet_mini(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
+def alexnet_mini(in_channels: int = 1, num_classes: int = 10) -> nn.Sequential:
     """Build AlexNet's eight layers small enough for a CPU: 544,194 parameters.
 
     A quarter of the paper's channels and an eighth of its hidden units, with the same
@@ -209,15 +209,15 @@ def alexnet_mini(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
 
     Args:
         in_channels: channels of the images, 1 for grey, 3 for RGB.
-        classes: number of logits.
+        num_classes: number of logits.
 
     Returns:
-        Network from (N, in_channels, 28, 28) to (N, classes).
+        Network from (N, in_channels, 28, 28) to (N, num_classes).
 
     Raises:
         ValueError: a count below 1.
     """
-    _check_arguments(in_channels, classes)
+    _check_arguments(in_channels, num_classes)
     net = nn.Sequential(
         OrderedDict(
             conv1=nn.Conv2d(in_channels, 24, kernel_size=6),  # 24×23×23
@@ -242,7 +242,7 @@ def alexnet_mini(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
             fc7=nn.Linear(512, 512),  # 512
             relu7=nn.ReLU(),  # 512
             drop7=nn.Dropout(p=0.5),  # 512
-            fc8=nn.Linear(512, classes),  # classes
+            fc8=nn.Linear(512, num_classes),  # num_classes
         )
     )
     return initialise_alexnet(net, "he")
@@ -323,11 +323,12 @@ def _padded(layers: OrderedDict, image_size: int) -> OrderedDict:
     return layers
 
 
-def _check_arguments(in_channels: int, classes: int, image_size: int = 227) -> None:
+def _check_arguments(in_channels: int, num_classes: int, image_size: int = 227) -> None:
     """Raise ValueError for counts below 1 and image sizes that do not reach 6×6."""
-    if in_channels < 1 or classes < 1:
+    if in_channels < 1 or num_classes < 1:
         raise ValueError(
-            f"in_channels ({in_channels}) and classes ({classes}) must be at least 1"
+            f"in_channels ({in_channels}) and num_classes ({num_classes}) must be at "
+            "least 1"
         )
     if image_size not in (224, 227):
         raise ValueError(

@@ -23,7 +23,7 @@ def lenet5(
     activation: str = "sigmoid",
     pooling: str = "average",
     in_channels: int = 1,
-    classes: int = 10,
+    num_classes: int = 10,
 ) -> nn.Sequential:
     """The teaching LeNet-5 for 28×28 images: 61,706 parameters.
 
@@ -35,10 +35,10 @@ def lenet5(
         activation: ``"sigmoid"``, ``"tanh"`` or ``"relu"``.
         pooling: ``"average"`` or ``"max"``.
         in_channels: 1 for grey images, 3 for colour.
-        classes: number of outputs.
+        num_classes: number of outputs.
 
     Returns:
-        A flat ``nn.Sequential``: (N, in_channels, 28, 28) to logits (N, classes).
+        A flat ``nn.Sequential``: (N, in_channels, 28, 28) to logits (N, num_classes).
 
     Raises:
         ValueError: an activation or a pooling that is not in the lists above.
@@ -58,7 +58,7 @@ def lenet5(
             act3=act(),
             fc4=nn.Linear(120, 84),  # 84
             act4=act(),
-            fc5=nn.Linear(84, classes),  # 10
+            fc5=nn.Linear(84, num_classes),  # 10
         )
     )
 

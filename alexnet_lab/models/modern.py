@@ -2,8 +2,8 @@
 
     alexnet_mini → mini_batch_norm → mini_global_pool → mini_stacks → mini_residual
 
-All take images (N, channels, 28, 28) and return logits (N, classes). The comment after
-a layer is the shape that leaves it. Weights start by He's rule. Convolutions keep
+All take images (N, channels, 28, 28) and return logits (N, num_classes). The comment
+after a layer is the shape that leaves it. Weights start by He's rule. Convolutions keep
 alexnet_mini's towers (groups=2) throughout, so that these are not one of the changes.
 """
 
@@ -75,7 +75,7 @@ def _residual(layer: Residual, shape: Shape) -> Step:
     )
 
 
-def mini_batch_norm(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
+def mini_batch_norm(in_channels: int = 1, num_classes: int = 10) -> nn.Sequential:
     """Step 1: batch normalisation after each convolution, in place of the two LRNs.
 
     544,538 parameters: the convolutions have no biases, since each map's shift is now
@@ -85,15 +85,15 @@ def mini_batch_norm(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
 
     Args:
         in_channels: channels of the images, 1 for grey, 3 for RGB.
-        classes: number of logits.
+        num_classes: number of logits.
 
     Returns:
-        Network from (N, in_channels, 28, 28) to (N, classes).
+        Network from (N, in_channels, 28, 28) to (N, num_classes).
 
     Raises:
         ValueError: a count below 1.
     """
-    _check_arguments(in_channels, classes)
+    _check_arguments(in_channels, num_classes)
     net = nn.Sequential(
         OrderedDict(
             conv1=nn.Conv2d(in_channels, 24, kernel_size=6, bias=False),  # 24×23×23
@@ -121,13 +121,13 @@ def mini_batch_norm(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
             fc7=nn.Linear(512, 512),  # 512
             relu7=nn.ReLU(),  # 512
             drop7=nn.Dropout(p=0.5),  # 512
-            fc8=nn.Linear(512, classes),  # classes
+            fc8=nn.Linear(512, num_classes),  # num_classes
         )
     )
     return _he(net)
 
 
-def mini_global_pool(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
+def mini_global_pool(in_channels: int = 1, num_classes: int = 10) -> nn.Sequential:
     """Step 2: each map's mean goes straight to fc8; pool3, fc6 and fc7 are gone.
 
     With fc6 and fc7 go their dropouts, and nearly three quarters of the parameters.
@@ -137,7 +137,7 @@ def mini_global_pool(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
 
     Args, returns and errors: as `mini_batch_norm`.
     """
-    _check_arguments(in_channels, classes)
+    _check_arguments(in_channels, num_classes)
     net = nn.Sequential(
         OrderedDict(
             conv1=nn.Conv2d(in_channels, 24, kernel_size=6, bias=False),  # 24×23×23
@@ -159,13 +159,13 @@ def mini_global_pool(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
             relu5=nn.ReLU(),  # 64×5×5
             gap=nn.AdaptiveAvgPool2d(1),  # 64×1×1
             flatten=nn.Flatten(),  # 64
-            fc8=nn.Linear(64, classes),  # classes
+            fc8=nn.Linear(64, num_classes),  # num_classes
         )
     )
     return _he(net)
 
 
-def mini_stacks(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
+def mini_stacks(in_channels: int = 1, num_classes: int = 10) -> nn.Sequential:
     """Step 3: two 3×3 convolutions in place of the 6×6, two in place of the 5×5.
 
     Two 3×3 see 5×5 pixels, with a ReLU more in between. conv1b and conv2b read all
@@ -175,7 +175,7 @@ def mini_stacks(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
 
     Args, returns and errors: as `mini_batch_norm`.
     """
-    _check_arguments(in_channels, classes)
+    _check_arguments(in_channels, num_classes)
     net = nn.Sequential(
         OrderedDict(
             conv1a=nn.Conv2d(in_channels, 24, kernel_size=3, bias=False),  # 24×26×26
@@ -203,13 +203,13 @@ def mini_stacks(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
             relu5=nn.ReLU(),  # 64×5×5
             gap=nn.AdaptiveAvgPool2d(1),  # 64×1×1
             flatten=nn.Flatten(),  # 64
-            fc8=nn.Linear(64, classes),  # classes
+            fc8=nn.Linear(64, num_classes),  # num_classes
         )
     )
     return _he(net)
 
 
-def mini_residual(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
+def mini_residual(in_channels: int = 1, num_classes: int = 10) -> nn.Sequential:
     """Step 4: a shortcut around conv2a and conv2b, and one around conv3 and conv4.
 
     The same convolutions as in `mini_stacks`. Where a block changes the number of
@@ -220,7 +220,7 @@ def mini_residual(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
 
     Args, returns and errors: as `mini_batch_norm`.
     """
-    _check_arguments(in_channels, classes)
+    _check_arguments(in_channels, num_classes)
     block2 = nn.Sequential(
         OrderedDict(
             conv2a=nn.Conv2d(24, 64, 3, padding=1, groups=2, bias=False),  # 64×11×11
@@ -258,7 +258,7 @@ def mini_residual(in_channels: int = 1, classes: int = 10) -> nn.Sequential:
             relu5=nn.ReLU(),  # 64×5×5
             gap=nn.AdaptiveAvgPool2d(1),  # 64×1×1
             flatten=nn.Flatten(),  # 64
-            fc8=nn.Linear(64, classes),  # classes
+            fc8=nn.Linear(64, num_classes),  # num_classes
         )
     )
     return _he(net)
