@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from alexnet_lab.data import fashion_mnist
-from alexnet_lab.models.alexnet import initialise_alexnet
+from alexnet_lab.models import initialise_alexnet
 from alexnet_lab.training.loop import evaluate, fit
 from alexnet_lab.training.optimizers import MakeOptimizer
 from alexnet_lab.training.schedules import one_cycle

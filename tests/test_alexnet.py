@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from alexnet_lab import ledger
-from alexnet_lab.models.alexnet import (
+from alexnet_lab.models import (
     alexnet_2012,
     alexnet_mini,
     alexnet_one_tower,

@@ -241,8 +241,7 @@ def blank_inside(number):
 
 
 def blank_result(number):
-    result = ...
-    return result
+    return ...
 
 
 class BlankNet(nn.Module):

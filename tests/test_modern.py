@@ -9,6 +9,7 @@ from alexnet_lab.arithmetic.accounting import LedgerError
 from alexnet_lab.models import (
     Residual,
     alexnet_mini,
+    changed,
     mini_batch_norm,
     mini_global_pool,
     mini_residual,
@@ -118,3 +119,18 @@ def test_residual_of_unequal_shapes_is_refused():
     net = nn.Sequential(Residual(nn.Conv2d(3, 4, 3, padding=1)))
     with pytest.raises(LedgerError, match="4×8×8.*3×8×8"):
         ledger(net, (3, 8, 8))
+
+
+def test_changed_names_what_it_does_not_know():
+    with pytest.raises(ValueError, match="no layer 'conv9'; there are conv1"):
+        changed(alexnet_mini(), conv9=None)
+
+
+def test_changed_leaves_the_net_as_it_was():
+    net = alexnet_mini()
+    other = changed(
+        net, norm1=None, relu1=nn.Tanh(), fc8={"a": nn.ReLU(), "b": net.fc8}
+    )
+    assert [n for n, _ in other.named_children()][:2] == ["conv1", "relu1"]
+    assert list(dict(other.named_children()))[-2:] == ["a", "b"] and other.b is net.fc8
+    assert isinstance(net.relu1, nn.ReLU) and net.norm1 is not None

@@ -4,13 +4,12 @@ import json
 
 import pytest
 import torch
-from torch import nn
 
 from alexnet_lab import ledger
 from alexnet_lab.models import alexnet_mini
 from alexnet_lab.studies import study
-from alexnet_lab.studies.study import Settings, read_runs, run_study, summarise, summary
-from alexnet_lab.studies.variants import ABLATIONS, MODERN, STUDIES, changed_mini
+from alexnet_lab.studies.study import Settings, read_runs, run_study
+from alexnet_lab.studies.variants import ABLATIONS, MODERN, STUDIES
 from alexnet_lab.training.loop import TrainingDiverged
 
 IMAGE = (1, 28, 28)
@@ -81,12 +80,11 @@ def test_variant_gives_logits(variant):
     net = variant.build()
     assert net(torch.zeros(2, *IMAGE)).shape == (2, 10)
     assert ledger(net, IMAGE).verify().exact
-    assert variant.says.endswith((".", "parameters."))
 
 
 def test_weights_start_as_said():
     torch.manual_seed(0)
-    he, glorot = changed_mini(), ABLATIONS["tanh"].build()
+    he, glorot = alexnet_mini(), ABLATIONS["tanh"].build()
     assert he.fc7.weight.std().item() == pytest.approx((2 / 512) ** 0.5, rel=0.02)
     assert glorot.fc7.weight.std().item() == pytest.approx((1 / 512) ** 0.5, rel=0.02)
     unequal = ABLATIONS["no fc6, fc7"].build()  # a new layer starts by He's rule too
@@ -107,13 +105,6 @@ def test_only_augmentation_augments():
     changed = ABLATIONS["augmentation"].augment(images, torch.Generator())
     assert changed.shape == images.shape
     assert not torch.equal(changed, images)
-
-
-def test_changed_mini_names_what_it_does_not_know():
-    with pytest.raises(ValueError, match="no layer 'conv9'"):
-        changed_mini(without=("conv9",))
-    with pytest.raises(ValueError, match="no layer 'relu9'"):
-        changed_mini(relu9=nn.Tanh())
 
 
 # the runner, with training replaced
@@ -227,41 +218,11 @@ def test_command_line(tmp_path, trained, capsys):
     command = ["--study", "modern", "--only", "2012", "--seeds", "2", "--epochs", "1"]
     assert study.main([*command, "--out", str(tmp_path)]) == 0
     result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
-    wanted = "python -m alexnet_lab.studies.study --study modern"
+    wanted = "python -m alexnet_lab study variants --study modern"
     assert result["command"].startswith(wanted)
     assert (result["runs"], result["epochs"], result["training_seconds"]) == (2, 1, 4)
     assert study.main(["--only", "nothing", "--out", str(tmp_path)]) == 1
     assert "no variant 'nothing'" in capsys.readouterr().err
-
-
-# the arithmetic
-
-
-def test_summary_by_hand(tmp_path):
-    runs = [
-        one("baseline", 0, 0.80), one("baseline", 1, 0.84), one("baseline", 2, 0.85),
-        one("tanh", 0, 0.78), one("tanh", 1, 0.80), one("tanh", 3, 0.10),
-        one("2012", 0, 0.5, "modern"), one("+ residuals", 0, 0.75, "modern"),
-    ]  # fmt: skip
-    path = tmp_path / "runs.jsonl"
-    path.write_text("".join(json.dumps(run) + "\n" for run in runs), encoding="utf-8")
-    base, tanh, old, new = rows = summary(tmp_path)
-    assert summary(path) == rows
-    assert base["mean"] == pytest.approx(0.83)
-    assert base["standard_deviation"] == pytest.approx(0.0007**0.5)  # (9 + 1 + 4)/2
-    assert (base["n"], base["difference"], base["difference_error"]) == (3, 0, 0)
-    assert (tanh["n"], tanh["pairs"]) == (3, 2)  # seed 3 has no baseline
-    assert tanh["difference"] == pytest.approx(-0.03)  # of −0.02 and −0.04
-    assert tanh["difference_error"] == pytest.approx(0.01)  # 0.0141/√2
-    assert old["difference"] == 0
-    assert new["difference"] == pytest.approx(0.25)  # to its own study's first
-    assert new["standard_deviation"] is None and new["difference_error"] is None
-
-
-def test_summary_of_another_measure_and_without_baseline():
-    row = summarise([one("tanh", 0, 0.7), one("tanh", 1, 0.9)], "validation_loss")[0]
-    assert row["mean"] == pytest.approx(0.2)
-    assert (row["difference"], row["pairs"]) == (None, 0)
 
 
 # a real run

@@ -17,18 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from alexnet_lab.models.normalisation import LocalResponseNorm
-from alexnet_lab.models.weights import load_torchvision_weights
-
-__all__ = [
-    "INITIALISATIONS",
-    "alexnet_2012",
-    "alexnet_mini",
-    "alexnet_one_tower",
-    "alexnet_torchvision",
-    "initialise_alexnet",
-    "load_torchvision_weights",
-    "lrn_per_tower",
-]
 
 INITIALISATIONS = ("paper", "code", "he", "pytorch")
 
@@ -47,7 +35,7 @@ def alexnet_2012(
 
     The normalisations run over all 96 (256) channels, as the paper's formula is
     written. In the 2012 code each GPU normalised its own 48 (128), which changes the
-    four channels at the seam only, 46–49 (126–129): see `lrn_per_tower`.
+    four channels at the seam only, 46–49 (126–129): see `lrn_per_tower`. Taught in 04.
 
     Args:
         in_channels: channels of the images, 3 for RGB.
@@ -94,8 +82,7 @@ def alexnet_2012(
             fc8=nn.Linear(4096, num_classes),  # num_classes
         )
         net = nn.Sequential(_padded(layers, image_size))
-    net.to_empty(device=torch.get_default_device())
-    return initialise_alexnet(net, initialisation)
+    return _started(net, initialisation)
 
 
 def alexnet_one_tower(
@@ -103,10 +90,11 @@ def alexnet_one_tower(
 ) -> nn.Sequential:
     """Build AlexNet as most short descriptions of it mean it: 62,378,344 parameters.
 
-    The same layers as `alexnet_2012` in one tower: no convolution has groups, so that
-    every kernel sees every channel. That costs 2.3 % more parameters, but 57 % more
-    multiply-accumulates. Normalisation and dropout, which hold no parameters and
-    which short descriptions leave out, are kept. Weights start as PyTorch starts them.
+    The layers of `alexnet_2012` in one tower: no convolution has groups, so that every
+    kernel sees every channel. That costs 2.3 % more parameters, but 57 % more
+    multiply-accumulates. Normalisation and dropout, which hold no parameters and which
+    short descriptions leave out, are kept. Weights start as PyTorch starts them.
+    Taught in 04.
 
     Args:
         in_channels: channels of the images, 3 for RGB.
@@ -119,33 +107,12 @@ def alexnet_one_tower(
     Raises:
         ValueError: unknown image_size; a count below 1.
     """
-    _check_arguments(in_channels, num_classes, image_size)
-    layers = OrderedDict(
-        conv1=nn.Conv2d(in_channels, 96, kernel_size=11, stride=4),  # 96×55×55
-        relu1=nn.ReLU(),  # 96×55×55
-        norm1=LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 96×55×55
-        pool1=nn.MaxPool2d(kernel_size=3, stride=2),  # 96×27×27
-        conv2=nn.Conv2d(96, 256, kernel_size=5, padding=2),  # 256×27×27
-        relu2=nn.ReLU(),  # 256×27×27
-        norm2=LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2),  # 256×27×27
-        pool2=nn.MaxPool2d(kernel_size=3, stride=2),  # 256×13×13
-        conv3=nn.Conv2d(256, 384, kernel_size=3, padding=1),  # 384×13×13
-        relu3=nn.ReLU(),  # 384×13×13
-        conv4=nn.Conv2d(384, 384, kernel_size=3, padding=1),  # 384×13×13
-        relu4=nn.ReLU(),  # 384×13×13
-        conv5=nn.Conv2d(384, 256, kernel_size=3, padding=1),  # 256×13×13
-        relu5=nn.ReLU(),  # 256×13×13
-        pool3=nn.MaxPool2d(kernel_size=3, stride=2),  # 256×6×6
-        flatten=nn.Flatten(),  # 9216
-        fc6=nn.Linear(256 * 6 * 6, 4096),  # 4096
-        relu6=nn.ReLU(),  # 4096
-        drop6=nn.Dropout(p=0.5),  # 4096
-        fc7=nn.Linear(4096, 4096),  # 4096
-        relu7=nn.ReLU(),  # 4096
-        drop7=nn.Dropout(p=0.5),  # 4096
-        fc8=nn.Linear(4096, num_classes),  # num_classes
-    )
-    return nn.Sequential(_padded(layers, image_size))
+    with torch.device("meta"):
+        net = alexnet_2012(in_channels, num_classes, image_size)
+        net.conv2 = nn.Conv2d(96, 256, kernel_size=5, padding=2)  # 256×27×27
+        net.conv4 = nn.Conv2d(384, 384, kernel_size=3, padding=1)  # 384×13×13
+        net.conv5 = nn.Conv2d(384, 256, kernel_size=3, padding=1)  # 256×13×13
+    return _started(net, "pytorch")
 
 
 def alexnet_torchvision(in_channels: int = 3, num_classes: int = 1000) -> nn.Sequential:
@@ -280,6 +247,7 @@ def initialise_alexnet(net: nn.Sequential, initialisation: str) -> nn.Sequential
             wide = initialisation == "code" and name in ("conv3", "conv4", "conv5")
             nn.init.normal_(layer.weight, std=0.03 if wide else 0.01)
             alive = name in ("conv2", "conv4", "conv5", "fc6", "fc7")
+            assert layer.bias is not None  # none of these networks leaves them out
             nn.init.constant_(layer.bias, 1.0 if alive else 0.0)
     return net
 
@@ -311,6 +279,12 @@ def lrn_per_tower(norm: nn.LocalResponseNorm, maps: Tensor, towers: int = 2) -> 
     if towers < 1 or maps.shape[1] % towers:
         raise ValueError(f"{maps.shape[1]} channels do not split into {towers} towers")
     return torch.cat([norm(tower) for tower in maps.chunk(towers, dim=1)], dim=1)
+
+
+def _started(net: nn.Sequential, initialisation: str) -> nn.Sequential:
+    """A network from the meta device to where one is wanted, its weights drawn once."""
+    net.to_empty(device=torch.get_default_device())
+    return initialise_alexnet(net, initialisation)
 
 
 def _padded(layers: OrderedDict, image_size: int) -> OrderedDict:

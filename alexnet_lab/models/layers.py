@@ -55,6 +55,7 @@ class Subsampling(nn.Module):
         return total * self.coefficient.view(-1, 1, 1) + self.bias.view(-1, 1, 1)
 
     def extra_repr(self) -> str:
+        """What print(net) shows of it."""
         return f"{self.channels}"
 
 
@@ -68,7 +69,13 @@ class PartialConv2d(nn.Module):
         in_channels: number of input maps.
         table: for each output map, the input maps that it reads.
         kernel_size: height and width of the kernels.
+
+    Raises:
+        ValueError: an output map that reads nothing, or a map that is not there.
     """
+
+    _outputs: torch.Tensor  # of each kernel, the numbers of its maps
+    _inputs: torch.Tensor
 
     def __init__(
         self, in_channels: int, table: Sequence[Sequence[int]], kernel_size: int
@@ -87,25 +94,23 @@ class PartialConv2d(nn.Module):
         self.kernels = nn.Parameter(torch.empty(len(pairs), kernel_size, kernel_size))
         self.bias = nn.Parameter(torch.zeros(len(self.table)))
         # buffers follow the module to its device; not saved, since the table is code
-        self.register_buffer(
-            "_o", torch.tensor([o for o, _ in pairs]), persistent=False
-        )
-        self.register_buffer(
-            "_i", torch.tensor([i for _, i in pairs]), persistent=False
-        )
+        outputs, inputs = torch.tensor(pairs).T
+        self.register_buffer("_outputs", outputs, persistent=False)
+        self.register_buffer("_inputs", inputs, persistent=False)
         uniform_by_fan_in_(self)
 
     def dense_weight(self) -> torch.Tensor:
         """(out, in, k, k): the kernels in place, zeros where there is no connection."""
         size = (len(self.table), self.in_channels, self.kernel_size, self.kernel_size)
         weight = self.kernels.new_zeros(size)
-        return weight.index_put((self._o, self._i), self.kernels)
+        return weight.index_put((self._outputs, self._inputs), self.kernels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, in, H, W) to (N, out, H − k + 1, W − k + 1)."""
         return F.conv2d(x, self.dense_weight(), self.bias)
 
     def extra_repr(self) -> str:
+        """What print(net) shows of it."""
         return f"{self.in_channels}, {len(self.table)}, kernel_size={self.kernel_size}"
 
 
@@ -120,6 +125,8 @@ class EuclideanRBF(nn.Module):
         prototypes: (classes, features), ±1; not trained.
     """
 
+    prototypes: torch.Tensor
+
     def __init__(self, prototypes: torch.Tensor) -> None:
         super().__init__()
         self.register_buffer("prototypes", prototypes.float())
@@ -129,6 +136,7 @@ class EuclideanRBF(nn.Module):
         return -(x.unsqueeze(1) - self.prototypes).square().sum(dim=2)
 
     def extra_repr(self) -> str:
+        """What print(net) shows of it."""
         classes, features = self.prototypes.shape
         return f"{features}, {classes}"
 
@@ -142,13 +150,15 @@ def uniform_by_fan_in_(layer: nn.Module) -> None:
     with torch.no_grad():
         if isinstance(layer, PartialConv2d):
             readers = torch.tensor([len(inputs) for inputs in layer.table])
-            bound = 2.4 / (readers[layer._o.cpu()] * layer.kernel_size**2)
+            bounds = 2.4 / (readers[layer._outputs.cpu()] * layer.kernel_size**2)
             unit = torch.empty_like(layer.kernels).uniform_(-1, 1)
-            layer.kernels.copy_(unit * bound.view(-1, 1, 1).to(unit))
-            layer.bias.zero_()
+            layer.kernels.copy_(unit * bounds.view(-1, 1, 1).to(unit))
         elif isinstance(layer, (nn.Conv2d, nn.Linear)):
             bound = 2.4 / layer.weight[0].numel()
             layer.weight.uniform_(-bound, bound)
+        else:
+            return
+        if layer.bias is not None:
             layer.bias.zero_()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any
 
 import torch
 from torch import nn
@@ -63,7 +64,7 @@ def lenet5(
     )
 
 
-def _choose(name: str, value: str, choices: dict[str, type[nn.Module]]):
+def _choose(name: str, value: str, choices: dict[str, Any]) -> Any:
     if value not in choices:
         raise ValueError(f"{name}={value!r}; use one of {', '.join(choices)}")
     return choices[value]

@@ -10,20 +10,13 @@ alexnet_mini's towers (groups=2) throughout, so that these are not one of the ch
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 
 from alexnet_lab.arithmetic.accounting import ledger
 from alexnet_lab.arithmetic.rules import Shape, Step, rule, times
 from alexnet_lab.models.alexnet import _check_arguments, he_
-
-__all__ = [
-    "Residual",
-    "mini_batch_norm",
-    "mini_global_pool",
-    "mini_residual",
-    "mini_stacks",
-]
 
 
 class Residual(nn.Module):
@@ -137,30 +130,11 @@ def mini_global_pool(in_channels: int = 1, num_classes: int = 10) -> nn.Sequenti
 
     Args, returns and errors: as `mini_batch_norm`.
     """
-    _check_arguments(in_channels, num_classes)
-    net = nn.Sequential(
-        OrderedDict(
-            conv1=nn.Conv2d(in_channels, 24, kernel_size=6, bias=False),  # 24×23×23
-            norm1=nn.BatchNorm2d(24),  # 24×23×23
-            relu1=nn.ReLU(),  # 24×23×23
-            pool1=nn.MaxPool2d(kernel_size=3, stride=2),  # 24×11×11
-            conv2=nn.Conv2d(24, 64, 5, padding=2, groups=2, bias=False),  # 64×11×11
-            norm2=nn.BatchNorm2d(64),  # 64×11×11
-            relu2=nn.ReLU(),  # 64×11×11
-            pool2=nn.MaxPool2d(kernel_size=3, stride=2),  # 64×5×5
-            conv3=nn.Conv2d(64, 96, 3, padding=1, bias=False),  # 96×5×5
-            norm3=nn.BatchNorm2d(96),  # 96×5×5
-            relu3=nn.ReLU(),  # 96×5×5
-            conv4=nn.Conv2d(96, 96, 3, padding=1, groups=2, bias=False),  # 96×5×5
-            norm4=nn.BatchNorm2d(96),  # 96×5×5
-            relu4=nn.ReLU(),  # 96×5×5
-            conv5=nn.Conv2d(96, 64, 3, padding=1, groups=2, bias=False),  # 64×5×5
-            norm5=nn.BatchNorm2d(64),  # 64×5×5
-            relu5=nn.ReLU(),  # 64×5×5
-            gap=nn.AdaptiveAvgPool2d(1),  # 64×1×1
-            flatten=nn.Flatten(),  # 64
-            fc8=nn.Linear(64, num_classes),  # num_classes
-        )
+    net = changed(
+        mini_batch_norm(in_channels, num_classes),
+        pool3={"gap": nn.AdaptiveAvgPool2d(1)},  # 64×1×1
+        **dict.fromkeys(("fc6", "relu6", "drop6", "fc7", "relu7", "drop7")),
+        fc8=nn.Linear(64, num_classes),
     )
     return _he(net)
 
@@ -175,36 +149,20 @@ def mini_stacks(in_channels: int = 1, num_classes: int = 10) -> nn.Sequential:
 
     Args, returns and errors: as `mini_batch_norm`.
     """
-    _check_arguments(in_channels, num_classes)
-    net = nn.Sequential(
-        OrderedDict(
-            conv1a=nn.Conv2d(in_channels, 24, kernel_size=3, bias=False),  # 24×26×26
-            norm1a=nn.BatchNorm2d(24),  # 24×26×26
-            relu1a=nn.ReLU(),  # 24×26×26
-            conv1b=nn.Conv2d(24, 24, 3, bias=False),  # 24×24×24
-            norm1b=nn.BatchNorm2d(24),  # 24×24×24
-            relu1b=nn.ReLU(),  # 24×24×24
-            pool1=nn.MaxPool2d(kernel_size=3, stride=2),  # 24×11×11
-            conv2a=nn.Conv2d(24, 64, 3, padding=1, groups=2, bias=False),  # 64×11×11
-            norm2a=nn.BatchNorm2d(64),  # 64×11×11
-            relu2a=nn.ReLU(),  # 64×11×11
-            conv2b=nn.Conv2d(64, 64, 3, padding=1, groups=2, bias=False),  # 64×11×11
-            norm2b=nn.BatchNorm2d(64),  # 64×11×11
-            relu2b=nn.ReLU(),  # 64×11×11
-            pool2=nn.MaxPool2d(kernel_size=3, stride=2),  # 64×5×5
-            conv3=nn.Conv2d(64, 96, 3, padding=1, bias=False),  # 96×5×5
-            norm3=nn.BatchNorm2d(96),  # 96×5×5
-            relu3=nn.ReLU(),  # 96×5×5
-            conv4=nn.Conv2d(96, 96, 3, padding=1, groups=2, bias=False),  # 96×5×5
-            norm4=nn.BatchNorm2d(96),  # 96×5×5
-            relu4=nn.ReLU(),  # 96×5×5
-            conv5=nn.Conv2d(96, 64, 3, padding=1, groups=2, bias=False),  # 64×5×5
-            norm5=nn.BatchNorm2d(64),  # 64×5×5
-            relu5=nn.ReLU(),  # 64×5×5
-            gap=nn.AdaptiveAvgPool2d(1),  # 64×1×1
-            flatten=nn.Flatten(),  # 64
-            fc8=nn.Linear(64, num_classes),  # num_classes
-        )
+    net = changed(
+        mini_global_pool(in_channels, num_classes),
+        conv1={
+            "conv1a": nn.Conv2d(in_channels, 24, kernel_size=3, bias=False),  # 24×26×26
+            "norm1a": nn.BatchNorm2d(24),  # 24×26×26
+            "relu1a": nn.ReLU(),  # 24×26×26
+            "conv1b": nn.Conv2d(24, 24, 3, bias=False),  # 24×24×24
+        },
+        conv2={
+            "conv2a": nn.Conv2d(24, 64, 3, padding=1, groups=2, bias=False),  # 64×11×11
+            "norm2a": nn.BatchNorm2d(64),  # 64×11×11
+            "relu2a": nn.ReLU(),  # 64×11×11
+            "conv2b": nn.Conv2d(64, 64, 3, padding=1, groups=2, bias=False),  # 64×11×11
+        },
     )
     return _he(net)
 
@@ -220,58 +178,53 @@ def mini_residual(in_channels: int = 1, num_classes: int = 10) -> nn.Sequential:
 
     Args, returns and errors: as `mini_batch_norm`.
     """
-    _check_arguments(in_channels, num_classes)
-    block2 = nn.Sequential(
-        OrderedDict(
-            conv2a=nn.Conv2d(24, 64, 3, padding=1, groups=2, bias=False),  # 64×11×11
-            norm2a=nn.BatchNorm2d(64),  # 64×11×11
-            relu2a=nn.ReLU(),  # 64×11×11
-            conv2b=nn.Conv2d(64, 64, 3, padding=1, groups=2, bias=False),  # 64×11×11
-            norm2b=nn.BatchNorm2d(64),  # 64×11×11
+    net = mini_stacks(in_channels, num_classes)
+    for block, names, channels in (
+        ("block2", ("conv2a", "norm2a", "relu2a", "conv2b", "norm2"), (24, 64)),
+        ("block3", ("conv3", "norm3", "relu3", "conv4", "norm4"), (64, 96)),
+    ):
+        branch = OrderedDict((name, net.get_submodule(name)) for name in names)
+        shortcut = OrderedDict(  # changes the number of channels, as the branch does
+            conv=nn.Conv2d(*channels, kernel_size=1, bias=False),
+            norm=nn.BatchNorm2d(channels[1]),
         )
-    )
-    block3 = nn.Sequential(
-        OrderedDict(
-            conv3=nn.Conv2d(64, 96, 3, padding=1, bias=False),  # 96×5×5
-            norm3=nn.BatchNorm2d(96),  # 96×5×5
-            relu3=nn.ReLU(),  # 96×5×5
-            conv4=nn.Conv2d(96, 96, 3, padding=1, groups=2, bias=False),  # 96×5×5
-            norm4=nn.BatchNorm2d(96),  # 96×5×5
-        )
-    )
-    net = nn.Sequential(
-        OrderedDict(
-            conv1a=nn.Conv2d(in_channels, 24, kernel_size=3, bias=False),  # 24×26×26
-            norm1a=nn.BatchNorm2d(24),  # 24×26×26
-            relu1a=nn.ReLU(),  # 24×26×26
-            conv1b=nn.Conv2d(24, 24, 3, bias=False),  # 24×24×24
-            norm1b=nn.BatchNorm2d(24),  # 24×24×24
-            relu1b=nn.ReLU(),  # 24×24×24
-            pool1=nn.MaxPool2d(kernel_size=3, stride=2),  # 24×11×11
-            block2=Residual(block2, _one_by_one(24, 64)),  # 64×11×11
-            relu2=nn.ReLU(),  # 64×11×11
-            pool2=nn.MaxPool2d(kernel_size=3, stride=2),  # 64×5×5
-            block3=Residual(block3, _one_by_one(64, 96)),  # 96×5×5
-            relu4=nn.ReLU(),  # 96×5×5
-            conv5=nn.Conv2d(96, 64, 3, padding=1, groups=2, bias=False),  # 64×5×5
-            norm5=nn.BatchNorm2d(64),  # 64×5×5
-            relu5=nn.ReLU(),  # 64×5×5
-            gap=nn.AdaptiveAvgPool2d(1),  # 64×1×1
-            flatten=nn.Flatten(),  # 64
-            fc8=nn.Linear(64, num_classes),  # num_classes
-        )
-    )
+        residual = Residual(nn.Sequential(branch), nn.Sequential(shortcut))
+        first, *others = names
+        edits = {first: {block: residual}, **dict.fromkeys(others)}
+        net = changed(net, **edits)
     return _he(net)
 
 
-def _one_by_one(channels: int, out_channels: int) -> nn.Sequential:
-    """A shortcut that changes the number of channels, normalised like the branch."""
-    return nn.Sequential(
-        OrderedDict(
-            conv=nn.Conv2d(channels, out_channels, kernel_size=1, bias=False),
-            norm=nn.BatchNorm2d(out_channels),
-        )
+def changed(
+    net: nn.Sequential, **edits: nn.Module | Mapping[str, nn.Module] | None
+) -> nn.Sequential:
+    """A flat network with some of its layers exchanged, by name. Taught in 10.
+
+    Args:
+        net: the network, which stays as it is; layers that are kept are shared.
+        edits: for a layer's name None, to leave it out; a layer, to take its place;
+            or several, by name, to stand in its place.
+
+    Raises:
+        ValueError: the network has no layer of that name.
+
+    >>> net = nn.Sequential(OrderedDict(fc=nn.Linear(4, 2), act=nn.ReLU()))
+    >>> changed(net, act=None)
+    Sequential(
+      (fc): Linear(in_features=4, out_features=2, bias=True)
     )
+    """
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for name, layer in net.named_children():
+        edit = edits.get(name, layer)
+        if isinstance(edit, nn.Module):
+            layers[name] = edit
+        elif edit is not None:
+            layers.update(edit)
+    if unknown := edits.keys() - dict(net.named_children()).keys():
+        there = ", ".join(name for name, _ in net.named_children())
+        raise ValueError(f"no layer {min(unknown)!r}; there are {there}")
+    return nn.Sequential(layers)
 
 
 def _he(net: nn.Sequential) -> nn.Sequential:

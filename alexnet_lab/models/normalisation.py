@@ -6,6 +6,8 @@ window's size as in the 2012 code and in PyTorch.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
@@ -38,7 +40,9 @@ class _Normalise(torch.autograd.Function):
     """The formula and its gradient."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, size: int, alpha: float, beta: float, k: float):
+    def forward(
+        ctx: Any, x: Tensor, size: int, alpha: float, beta: float, k: float
+    ) -> Tensor:
         exact = _float32(x)
         sums = window_sums(exact * exact, size // 2, (size - 1) // 2)
         sums = sums.mul_(alpha / size).add_(k)
@@ -49,7 +53,7 @@ class _Normalise(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
         # ∂y_j/∂x_i = s_j^(−β)·[i = j] − 2αβ/size · x_i · x_j · s_j^(−β−1), i within
         # j's window: seen from i, the window is mirrored.
         x, sums, scale = ctx.saved_tensors

@@ -1,6 +1,6 @@
 """Learn to tell crops of eight photographs apart: filters from real colours.
 
-    python -m alexnet_lab.studies.photo_crops --steps 3000 --out data/runs/photo_crops
+    python -m alexnet_lab study photo_crops --steps 3000 --out data/runs/photo_crops
 
 Notebook 08 trains the same network for a moment; this makes the one that ships.
 """
@@ -27,7 +27,6 @@ from alexnet_lab.training.loop import evaluate, fit
 CROP = 67  # pixels: the smallest image that AlexNet's layers can read
 SIDE, LEFT = 256, 176  # of the squares; of the columns that training sees
 MIDDLE, SPREAD = 0.5, 0.25  # a crop's pixels, 0..1, become (pixel − 0.5) / 0.25
-RECIPE = {"learning_rate": 0.03, "weight_decay": 5e-3}
 
 
 def photo_net(start: float = 0.003) -> nn.Sequential:
@@ -74,7 +73,7 @@ def photo_net(start: float = 0.003) -> nn.Sequential:
         )
     )
     initialise_alexnet(net, "he")
-    nn.init.normal_(net.conv1.weight, std=start)
+    nn.init.normal_(net.get_parameter("conv1.weight"), std=start)
     return net
 
 
@@ -151,9 +150,9 @@ def recoloured(
     return (images - mean) * gain + mean + strength / 2 * tint
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Train, and record weights, history and result in the folder ``--out``."""
-    parser = argparse.ArgumentParser(prog="python -m alexnet_lab.studies.photo_crops")
+    parser = argparse.ArgumentParser(prog="python -m alexnet_lab study photo_crops")
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
@@ -161,13 +160,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.manual_seed(options.seed)
     net = photo_net()
     train = PhotoCrops(options.steps, seed=options.seed)
-    history = fit(net, train, seed=options.seed, **RECIPE)
+    history = fit(net, train, learning_rate=0.03, weight_decay=5e-3, seed=options.seed)
     if history.interrupted:
         return 1
     history.save(options.out / "history.json")
     checkpoints.save(net.state_dict(), options.out / "weights.pt")
     command = (
-        "python -m alexnet_lab.studies.photo_crops "
+        "python -m alexnet_lab study photo_crops "
         f"--steps {options.steps} --seed {options.seed} --out {options.out.as_posix()}"
     )
     result = {
@@ -177,7 +176,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     write_json(result, options.out / "result.json")
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
