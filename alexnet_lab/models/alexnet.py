@@ -94,7 +94,8 @@ def alexnet_2012(
             fc8=nn.Linear(4096, classes),  # classes
         )
         net = nn.Sequential(_padded(layers, image_size))
-    net.to_empty(device=torch.get_default_device())
+    # In torch 2.6 get_default_device() does not see `with torch.device(…)`.
+    net.to_empty(device=torch.empty(0).device)
     return initialise_alexnet(net, initialisation)
 
 
