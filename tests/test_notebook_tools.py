@@ -114,6 +114,15 @@ def test_unpack_and_pack_give_the_notebook_back() -> None:
     assert again == notebook
 
 
+def test_nbconvert_writes_a_notebook_as_a_python_script() -> None:
+    from nbconvert.exporters import ScriptExporter
+
+    script, about = ScriptExporter().from_notebook_node(small())
+    assert about["output_extension"] == ".py"
+    assert "# # How exercises work" in script
+    compile(script, "script", "exec")
+
+
 def test_pack_keeps_outputs_only_where_the_source_did_not_change() -> None:
     earlier = small()
     for cell in earlier.cells:

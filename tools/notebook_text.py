@@ -25,7 +25,13 @@ METADATA = {
         "language": "python",
         "name": "python3",
     },
-    "language_info": {"name": "python"},
+    # What `jupyter nbconvert --to script` needs to write Python, and not a .txt.
+    "language_info": {
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+    },
 }
 SLIDES = ("slide", "subslide", "fragment", "skip", "notes", "-")
 KINDS = {"md": "markdown", "code": "code"}

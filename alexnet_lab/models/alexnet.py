@@ -283,7 +283,8 @@ def lrn_per_tower(norm: nn.LocalResponseNorm, maps: Tensor, towers: int = 2) -> 
 
 def _started(net: nn.Sequential, initialisation: str) -> nn.Sequential:
     """A network from the meta device to where one is wanted, its weights drawn once."""
-    net.to_empty(device=torch.get_default_device())
+    # In torch 2.6 get_default_device() does not see `with torch.device(…)`.
+    net.to_empty(device=torch.empty(0).device)
     return initialise_alexnet(net, initialisation)
 
 
