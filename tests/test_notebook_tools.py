@@ -71,13 +71,28 @@ print("Python")
 """
 
 
+def built(text: str) -> NotebookNode:
+    """A notebook from short lines `=== md|code ID SLIDE [tag …]`, for these tests."""
+    cells = []
+    for part in re.split(r"(?m)^=== ", text)[1:]:
+        header, _, source = part.partition("\n")
+        kind, cell_id, slide, *tags = header.split()
+        make = "new_code_cell" if kind == "code" else "new_markdown_cell"
+        cell = getattr(nbformat.v4, make)(source.strip("\n"), id=cell_id)
+        cell.metadata["slideshow"] = {"slide_type": slide}
+        if tags:
+            cell.metadata["tags"] = tags
+        cells.append(cell)
+    return notebook_text.new_notebook(cells)
+
+
 def small(*changes: tuple[str, str]) -> NotebookNode:
     """The notebook above, as if executed, with texts replaced."""
     text = SMALL
     for old, new in changes:
         assert old in text
         text = text.replace(old, new)
-    notebook = notebook_text.pack(text)
+    notebook = built(text)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for count, cell in enumerate(code, start=1):
         cell.execution_count = count
@@ -97,7 +112,7 @@ def shown(**data: str) -> NotebookNode:
 
 def with_outputs(*outputs: NotebookNode, tags: str = "") -> NotebookNode:
     """A notebook with one code cell that has these outputs."""
-    notebook = notebook_text.pack(f"=== code only slide {tags}\nrun()")
+    notebook = built(f"=== code only slide {tags}\nrun()")
     notebook.cells[0].outputs = list(outputs)
     notebook.cells[0].execution_count = 1
     return notebook
@@ -105,13 +120,17 @@ def with_outputs(*outputs: NotebookNode, tags: str = "") -> NotebookNode:
 
 # -------------------------------------------------------------------------- text form
 def test_unpack_and_pack_give_the_notebook_back() -> None:
-    notebook = small(
-        ("# How", "# How ⌊55⌋ ×\n\n\\=== md\n\\\\=== x\n\n    code\n\nHow")
-    )
-    assert "\n=== md\n\\=== x\n" in notebook.cells[0].source
+    odd = "# How ⌊55⌋ ×\n\n# %% [markdown]\n\n    code\n\n%matplotlib\n\nHow"
+    notebook = small(("# How", odd), ("print(", "%time print("))
     notebook.cells[1].outputs = [printed("x")]
     again = notebook_text.pack(notebook_text.unpack(notebook), notebook)
     assert again == notebook
+
+
+@pytest.mark.parametrize("path", notebooks.select([]), ids=lambda path: path.stem[:2])
+def test_every_notebook_survives_the_text_form(path: Path) -> None:
+    notebook = notebooks.read(path)
+    assert notebook_text.pack(notebook_text.unpack(notebook), notebook) == notebook
 
 
 def test_nbconvert_writes_a_notebook_as_a_python_script() -> None:
@@ -128,7 +147,7 @@ def test_pack_keeps_outputs_only_where_the_source_did_not_change() -> None:
     for cell in earlier.cells:
         if cell.cell_type == "code":
             cell.outputs = [printed(cell.id)]
-    text = SMALL.replace("pixels = ...", "number = ...").replace("=== code shape -", "")
+    text = notebook_text.unpack(earlier).replace("pixels = ...", "number = ...")
     packed = {cell.id: cell for cell in notebook_text.pack(text, earlier).cells}
     assert packed["pixels"].outputs == []
     assert packed["pixels"].execution_count is None
@@ -138,35 +157,34 @@ def test_pack_keeps_outputs_only_where_the_source_did_not_change() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("\nhello\n=== md a slide", "line 2: text before the first"),
-        ("=== md a", "line 1: expected '=== KIND ID SLIDE"),
-        ("=== md a slide\nx\n=== raw b slide", "line 3: a cell is 'md' or 'code'"),
-        ("=== md a slides", "line 1: the slide is one of slide, subslide, .*'slides'"),
-        ("=== md A_b slide", "line 1: the id 'A_b' is not made of"),
-        ("=== md a slide\n=== code a -", "line 2: the id 'a' is taken, by line 1"),
+        ("hello\n", "begins with 'hello' has no id"),
+        ('# %% slide="-"\nx = 1', "begins with 'x = 1' has no id"),
+        ('# %% id="a" slide="slides"', "cell a: slide is one of slide, .*'slides'"),
+        ('# %% id="A_b"\n1', "begins with '1' has no id of a-z, 0-9, -: 'A_b'"),
+        ('# %% id="a"\n1\n# %% id="a"\n2', "begins with '2' has the id of another"),
     ],
 )
-def test_bad_text_is_refused_with_the_line(text: str, message: str) -> None:
+def test_bad_text_is_refused_with_the_cell(text: str, message: str) -> None:
     with pytest.raises(notebook_text.TextFormError, match=message):
         notebook_text.pack(text)
 
 
 def test_unpack_refuses_what_text_cannot_hold() -> None:
     raw = notebook_text.new_notebook([nbformat.v4.new_raw_cell("x", id="raw-cell")])
-    with pytest.raises(ValueError, match="cell raw-cell: a raw cell"):
+    with pytest.raises(ValueError, match="cell raw-cell: raw cells"):
         notebook_text.unpack(raw)
 
 
 def test_pack_names_the_file_and_writes_the_same_bytes_again(tmp_path: Path) -> None:
-    source = tmp_path / "00_small.txt"
-    source.write_text(SMALL, encoding="utf-8")
+    source = tmp_path / "00_small.py"
+    source.write_text(notebook_text.unpack(small()), encoding="utf-8")
     target = notebooks.pack(source, tmp_path)
     first = target.read_bytes()
     assert target.name == "00_small.ipynb"
     assert first.endswith(b"}\n") and b"\r" not in first
     assert notebooks.pack(source, tmp_path).read_bytes() == first
-    source.write_text("=== md", encoding="utf-8")
-    with pytest.raises(notebook_text.TextFormError, match="00_small.txt, line 1"):
+    source.write_text("hello", encoding="utf-8")
+    with pytest.raises(notebook_text.TextFormError, match="00_small.py: the cell"):
         notebooks.pack(source, tmp_path)
     assert target.read_bytes() == first
 
@@ -381,7 +399,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (other / "kernels" / "python3").mkdir(parents=True)
     (other / "kernels" / "python3" / "kernel.json").write_text(json.dumps(spec))
     path = tmp_path_factory.mktemp("notebooks") / "00_probe.ipynb"
-    notebooks.write(notebook_text.pack(PROBE), path)
+    notebooks.write(built(PROBE), path)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("JUPYTER_PATH", str(other))
         environment.setenv("ALEXNET_LAB_STRICT", "1")
@@ -442,7 +460,7 @@ def test_failing_run_leaves_the_file_as_it_was(
     tmp_path: Path, source: str, message: str
 ) -> None:
     path = tmp_path / "00_failing.ipynb"
-    notebooks.write(notebook_text.pack(f"=== code only slide\n{source}"), path)
+    notebooks.write(built(f"=== code only slide\n{source}"), path)
     before = path.read_bytes()
     with pytest.raises(notebooks.NotebookFailure, match=f"(?s){message}"):
         notebooks.run(path)
@@ -567,10 +585,10 @@ def test_command_line_packs_and_reports(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(notebooks, "TEXTS", tmp_path)
-    source = tmp_path / "00_bad.txt"
-    source.write_text("=== md", encoding="utf-8")
+    source = tmp_path / "00_bad.py"
+    source.write_text("hello", encoding="utf-8")
     assert notebooks.main(["pack", str(source)]) == 1
-    assert "00_bad.txt, line 1: expected" in capsys.readouterr().err
+    assert "00_bad.py: the cell that begins" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         notebooks.main(["run", "no_such_notebook"])
     assert "no notebook 'no_such_notebook'" in capsys.readouterr().err

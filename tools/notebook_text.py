@@ -1,21 +1,20 @@
-"""A notebook as plain text, for editing.
+"""A notebook as a Python script with cells, for editing: jupytext's percent format.
 
-Each cell begins with a line
+    # %% [markdown] id="title" slide="slide"
+    # %% id="setup" slide="-" tags=["outputs-vary"]
 
-    === md ID SLIDE [tag …]        or        === code ID SLIDE [tag …]
-
-where SLIDE is slide, subslide, fragment, skip, notes or -, and its source is what
-follows, up to the next such line. Blank lines around a source are dropped. A source
-line that itself begins with ``=== `` is written with a backslash before it.
-
-The text holds everything that an author writes: kinds, ids, slide marks, tags and
-sources. Outputs stay in the notebook and survive where the source did not change.
+It holds what an author writes: kinds, ids, slide marks, tags and sources. VS Code,
+PyCharm and Spyder know the cells. jupytext itself keeps no ids, and its way of writing
+a slide mark is long: `unpack` and `pack` translate both. Outputs stay in the notebook
+and survive where the source did not change.
 """
 
 from __future__ import annotations
 
+import copy
 import re
 
+import jupytext
 import nbformat
 from nbformat import NotebookNode
 
@@ -34,12 +33,12 @@ METADATA = {
     },
 }
 SLIDES = ("slide", "subslide", "fragment", "skip", "notes", "-")
-KINDS = {"md": "markdown", "code": "code"}
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+FORMAT = "py:percent"
 
 
 class TextFormError(ValueError):
-    """The text is not a notebook in text form; the message begins with the line."""
+    """The text is not a notebook in text form."""
 
 
 def unpack(notebook: NotebookNode) -> str:
@@ -48,19 +47,17 @@ def unpack(notebook: NotebookNode) -> str:
     Raises:
         ValueError: if a cell holds what the text form cannot: raw cells, attachments.
     """
-    return "\n\n".join(_unpack_cell(cell) for cell in notebook.cells) + "\n"
-
-
-def _unpack_cell(cell: NotebookNode) -> str:
-    if cell.cell_type not in KINDS.values():
-        raise ValueError(f"cell {cell.id}: a {cell.cell_type} cell has no text form")
-    if cell.get("attachments"):
-        raise ValueError(f"cell {cell.id}: attachments have no text form")
-    kind = "code" if cell.cell_type == "code" else "md"
-    slide = cell.metadata.get("slideshow", {}).get("slide_type") or "-"
-    header = ["===", kind, cell.id, slide, *cell.metadata.get("tags", [])]
-    source = re.sub(r"(?m)^(\\*=== )", r"\\\1", cell.source.strip("\n"))
-    return " ".join(header) + (f"\n{source}" if source else "")
+    written = copy.deepcopy(notebook)
+    written.metadata = {"jupytext": {"notebook_metadata_filter": "-all"}}
+    for cell in written.cells:
+        if cell.cell_type not in ("code", "markdown") or cell.get("attachments"):
+            raise ValueError(
+                f"cell {cell.id}: raw cells and attachments have no text form"
+            )
+        slide = cell.metadata.get("slideshow", {}).get("slide_type") or "-"
+        marks = {"id": cell.id, "slide": slide, "tags": cell.metadata.get("tags")}
+        cell.metadata = {key: value for key, value in marks.items() if value}
+    return jupytext.writes(written, fmt=FORMAT)
 
 
 def pack(text: str, earlier: NotebookNode | None = None) -> NotebookNode:
@@ -72,31 +69,37 @@ def pack(text: str, earlier: NotebookNode | None = None) -> NotebookNode:
             its outputs and execution count.
 
     Raises:
-        TextFormError: if a header is malformed or an id occurs twice.
+        TextFormError: a cell without an id, an id twice, or an unknown slide mark.
     """
     known = {cell.id: cell for cell in earlier.cells} if earlier else {}
-    lines = text.split("\n")
-    starts = [n for n, line in enumerate(lines) if line.startswith("=== ")]
-    first = starts[0] if starts else len(lines)
-    for number, line in enumerate(lines[:first], start=1):
-        if line.strip():
-            raise TextFormError(f"line {number}: text before the first '=== ' line")
-
-    cells: list[NotebookNode] = []
-    line_of: dict[str, int] = {}
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        cell = _cell_from_header(lines[start], start + 1)
-        if cell.id in line_of:
-            raise TextFormError(
-                f"line {start + 1}: the id {cell.id!r} is taken, by line "
-                f"{line_of[cell.id]}"
+    seen: set[str] = set()
+    notebook = new_notebook(jupytext.reads(text, fmt=FORMAT).cells)
+    for cell in notebook.cells:
+        name, slide = cell.metadata.get("id", ""), cell.metadata.get("slide", "-")
+        if not ID.fullmatch(name) or name in seen:
+            why = (
+                "has the id of another" if name in seen else "has no id of a-z, 0-9, -"
             )
-        line_of[cell.id] = start + 1
-        source = "\n".join(lines[start + 1 : end]).strip("\n")
-        cell.source = re.sub(r"(?m)^\\(\\*=== )", r"\1", source)
-        _keep_outputs(cell, known.get(cell.id))
-        cells.append(cell)
-    return new_notebook(cells)
+            raise TextFormError(
+                f"the cell that begins with {cell.source[:40]!r} {why}: {name!r}. "
+                'Write # %% id="a-name" slide="-"'
+            )
+        if slide not in SLIDES:
+            choices = ", ".join(SLIDES)
+            raise TextFormError(
+                f"cell {name}: slide is one of {choices}, not {slide!r}"
+            )
+        seen.add(name)
+        cell["id"] = name
+        tags = cell.metadata.get("tags")
+        cell.metadata = nbformat.from_dict({"slideshow": {"slide_type": slide}})
+        if tags:
+            cell.metadata["tags"] = tags
+        before = known.get(name)
+        if before and before.cell_type == "code" and before.source == cell.source:
+            cell.outputs = before.outputs
+            cell.execution_count = before.execution_count
+    return notebook
 
 
 def new_notebook(cells: list[NotebookNode]) -> NotebookNode:
@@ -104,37 +107,3 @@ def new_notebook(cells: list[NotebookNode]) -> NotebookNode:
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
     notebook.nbformat_minor = 5
     return notebook
-
-
-def _cell_from_header(line: str, number: int) -> NotebookNode:
-    words = line.split()[1:]
-    if len(words) < 3:
-        raise TextFormError(f"line {number}: expected '=== KIND ID SLIDE [tag …]'")
-    kind, cell_id, slide, *tags = words
-    if kind not in KINDS:
-        raise TextFormError(f"line {number}: a cell is 'md' or 'code', not {kind!r}")
-    if not ID.fullmatch(cell_id):
-        raise TextFormError(
-            f"line {number}: the id {cell_id!r} is not made of a-z, 0-9 and -"
-        )
-    if slide not in SLIDES:
-        known = ", ".join(SLIDES)
-        raise TextFormError(
-            f"line {number}: the slide is one of {known}: not {slide!r}"
-        )
-    if kind == "code":
-        cell = nbformat.v4.new_code_cell(id=cell_id)
-    else:
-        cell = nbformat.v4.new_markdown_cell(id=cell_id)
-    cell.metadata["slideshow"] = {"slide_type": slide}
-    if tags:
-        cell.metadata["tags"] = tags
-    return cell
-
-
-def _keep_outputs(cell: NotebookNode, earlier: NotebookNode | None) -> None:
-    if earlier is None or cell.cell_type != "code" or earlier.cell_type != "code":
-        return
-    if cell.source == earlier.source.strip("\n"):
-        cell.outputs = earlier.outputs
-        cell.execution_count = earlier.execution_count

@@ -2,7 +2,7 @@
 
     python tools/notebooks.py run [04 …]       execute in place, normalise the outputs
     python tools/notebooks.py check [04 …]     the form, the solutions, the outputs
-    python tools/notebooks.py unpack [04 …]    write build/NAME.txt for editing
+    python tools/notebooks.py unpack [04 …]    write build/NAME.py for editing
     python tools/notebooks.py pack FILE …      write notebooks/NAME.ipynb from it
     python tools/notebooks.py minutes [04 …]   minutes for each section, for lecturers
     python tools/notebooks.py picture [04 …]   the small pictures of README's syllabus
@@ -190,21 +190,21 @@ def unpack(path: Path) -> None:
     """Write a notebook's text form into build/."""
     TEXTS.mkdir(exist_ok=True)
     text = notebook_text.unpack(read(path))
-    (TEXTS / f"{path.stem}.txt").write_text(text, encoding="utf-8", newline="\n")
+    (TEXTS / f"{path.stem}.py").write_text(text, encoding="utf-8", newline="\n")
 
 
 def pack(source: Path, folder: Path = FOLDER) -> Path:
     """Write a notebook from its text form, keeping outputs of unchanged cells.
 
     Raises:
-        TextFormError: beginning with the file and the line.
+        TextFormError: beginning with the file.
     """
     target = folder / f"{source.stem}.ipynb"
     earlier = read(target) if target.exists() else None
     try:
         notebook = notebook_text.pack(source.read_text(encoding="utf-8"), earlier)
     except notebook_text.TextFormError as error:
-        raise notebook_text.TextFormError(f"{source}, {error}") from None
+        raise notebook_text.TextFormError(f"{source}: {error}") from None
     write(notebook, target)
     return target
 
