@@ -10,8 +10,7 @@ import json
 import os
 import platform
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,6 @@ from alexnet_lab import environment
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
 
 OK, NOTE, BAD = "ok  ", "note", "BAD "
 COURSE = Path(__file__).resolve().parents[1]
@@ -61,10 +59,7 @@ def _python() -> Iterator[tuple[str, str]]:
     if Path(sys.prefix).resolve() == (COURSE / ".venv").resolve():
         yield OK, "this is the course's environment, .venv"
     elif PYTHON.exists():
-        yield (
-            NOTE,
-            f'outside the course\'s environment. There: "{PYTHON}" -m alexnet_lab',
-        )
+        yield NOTE, f'not in the .venv of the course: "{PYTHON}" is its Python'
 
 
 def _packages(missing: list[str]) -> Iterator[tuple[str, str]]:
@@ -78,10 +73,7 @@ def _packages(missing: list[str]) -> Iterator[tuple[str, str]]:
     elif PYTHON.exists():
         yield BAD, f'to install: "{PYTHON}" -m pip install -r "{wanted}"'
     else:
-        yield (
-            BAD,
-            f"to install: `make lab` in {COURSE}; README.md says how without make",
-        )
+        yield BAD, f"to install: `make lab` in {COURSE}; without make see README.md"
 
 
 def _settings() -> Iterator[tuple[str, str]]:
@@ -103,6 +95,8 @@ def _settings() -> Iterator[tuple[str, str]]:
 
 
 def _processor() -> str:
+    import torch
+
     return f"{os.cpu_count()} logical cores, torch uses {torch.get_num_threads()}"
 
 
@@ -133,6 +127,7 @@ def _data() -> Iterator[tuple[str, str]]:
 def _speeds(where: torch.device) -> Iterator[tuple[str, str]]:
     from alexnet_lab.models import alexnet_2012, lenet5
     from alexnet_lab.precision import bfloat16_gain
+    from alexnet_lab.speed import images_per_second
 
     if where.type == "cpu":
         gain = bfloat16_gain()
@@ -153,47 +148,6 @@ def _speeds(where: torch.device) -> Iterator[tuple[str, str]]:
         f"{55_000 / rate / 60:.0f} min an epoch of Fashion-MNIST at 227×227, "
         f"{1_281_167 / rate / 3600:.1f} h an epoch of ImageNet",
     )
-
-
-def images_per_second(
-    build: Callable[[], nn.Module],
-    shape: tuple[int, int, int],
-    batch: int,
-    where: torch.device,
-    seconds: float = 1.0,
-) -> tuple[float, str]:
-    """Measured training speed on random images: (images/s, the type computed in)."""
-    import torch
-    from torch import nn
-
-    from alexnet_lab.optimizers import make_optimizer
-    from alexnet_lab.precision import choose_layout, choose_precision
-
-    net = build().to(where).train()
-    precision = choose_precision("auto", net, where)
-    layout = choose_layout(None, precision, where)
-    if layout == torch.channels_last:
-        net.to(memory_format=layout)
-    settings = {"learning_rate": 1e-3, "momentum": 0.9, "weight_decay": 5e-4}
-    optimizer = make_optimizer(net, settings, "sgd")
-    images = torch.randn(batch, *shape, device=where).contiguous(memory_format=layout)
-    labels = torch.zeros(batch, dtype=torch.long, device=where)
-
-    def step() -> None:
-        with precision.autocast():
-            logits = net(images)
-        nn.functional.cross_entropy(logits.float(), labels).backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        if where.type != "cpu":
-            labels.sum().item()  # wait for the device
-
-    step()  # warms up
-    steps, start = 0, time.perf_counter()
-    while steps == 0 or time.perf_counter() - start < seconds:
-        step()
-        steps += 1
-    return steps * batch / (time.perf_counter() - start), precision.name
 
 
 def main() -> int:

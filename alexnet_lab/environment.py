@@ -49,8 +49,8 @@ def unsupported(
         machine: as from ``platform.machine()``: of the Python, not of the processor.
         bits: 64 or 32.
     """
-    here = "%d.%d" % version
-    known = "%d.%d to %d.%d" % (*OLDEST, *NEWEST)
+    here = "{}.{}".format(*version)
+    known = "{}.{} to {}.{}".format(*OLDEST, *NEWEST)
     if version < OLDEST:
         return (
             f"This course needs Python {known}, and this is {here}. Another one: "
