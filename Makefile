@@ -25,7 +25,7 @@ RUN := env $$($(BIN)/python alexnet_lab/environment.py run) $(BIN)/python
 
 $(READY): requirements.txt pyproject.toml $(if $(MOVED),moved)
 	@$(PYTHON) alexnet_lab/environment.py check $(if $(ANYWAY),|| true)
-	@$(if $(MOVED),echo "This .venv was not built in this folder, so it is built anew."; rm -rf .venv)
+	@$(if $(MOVED),echo "This .venv was not built in this folder: it is built anew."; rm -rf .venv)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install $(PIP_ARGS) -r requirements.txt
 	$(BIN)/python -m ipykernel install --sys-prefix $$($(BIN)/python alexnet_lab/environment.py kernel)

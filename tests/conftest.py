@@ -1,5 +1,7 @@
-"""Said before torch loads: threads that spin make a busy machine many times slower."""
+"""Said before torch loads, and for the processes that tests start: what is fast."""
 
 import os
 
-os.environ.setdefault("GOMP_SPINCOUNT", "2500")
+from alexnet_lab import environment
+
+os.environ.update(environment.settings())

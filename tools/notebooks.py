@@ -34,6 +34,8 @@ from nbmake.nb_run import NotebookRun
 from notebook_form import form_problems
 from notebook_outputs import ANSI, ROOT, compare, normalise
 
+from alexnet_lab import environment
+
 FOLDER = ROOT / "notebooks"
 TEXTS = ROOT / "build"
 SECONDS_A_CELL = 600
@@ -100,8 +102,7 @@ def kernel_environment() -> Iterator[None]:
             "JUPYTER_PATH": folder,
             "IPYTHONDIR": os.path.join(folder, "ipython"),
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
-            # Threads that spin while they wait steal the cores from whoever works.
-            "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "2500"),
+            **environment.settings(),
         }
         with patch.dict(os.environ, wanted):
             for name in ("MPLBACKEND", "ALEXNET_LAB_STRICT"):
