@@ -35,7 +35,7 @@ class Versions:
         committed = [] if os.environ.get("MINE") else self._names("ls-tree", "HEAD")
         if committed:
             self.new = [p.name for p in self.paths if p.name not in committed]
-            different = self._names("diff", "HEAD", "--", ".")
+            different = self._names("diff", "--no-renames", "HEAD", "--", ".")
             self.changed = [name for name in committed if name in different]
             self.paths = [folder / name for name in committed]
 
