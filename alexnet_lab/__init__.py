@@ -6,30 +6,39 @@ The ideas are in the notebooks; here is the plumbing, in small files:
 - ``check``: exercises that say why an answer is wrong
 - ``models``, ``data``, ``training``, ``plots``: networks, images, the loop, pictures
 - ``device``, ``budget``: what this machine has, and how long a notebook may take
+
+Importing it changes nothing and loads nothing: each name is fetched when it is first
+used. So ``python -m alexnet_lab doctor`` runs where PyTorch is missing, and says so.
 """
 
-import os
-import sys
+from __future__ import annotations
 
-# GNU OpenMP's threads spin for long while they wait. Beside other busy programs they
-# steal the cores from whoever works: LeNet-5 then trained up to 20 times slower. If
-# they sleep at once, waking them costs a quarter of LeNet-5's speed. 2,500 turns are
-# good enough at both. To be said before torch loads.
-if "torch" not in sys.modules:
-    os.environ.setdefault("GOMP_SPINCOUNT", "2500")
-# Linux hands out memory in pages of 4 KiB and clears each one; a training step of
-# AlexNet asks for a million. In pages of 2 MiB, where the system has them, it takes a
-# third less time. To be said before the first large tensor is made.
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+import importlib
+from typing import TYPE_CHECKING, Any
 
-# ruff: noqa: E402
-from alexnet_lab.allocator import keep_memory
-
-keep_memory()
-
-from alexnet_lab.arithmetic import ledger, output_size
-from alexnet_lab.exercises import check
-from alexnet_lab.runtime import budget, device, versions
+if TYPE_CHECKING:
+    from alexnet_lab.arithmetic import ledger, output_size
+    from alexnet_lab.exercises import check
+    from alexnet_lab.runtime import budget, device, versions
 
 __all__ = ["budget", "check", "device", "ledger", "output_size", "versions"]
 __version__ = "0.1.0"
+
+_HOMES = {
+    "budget": "runtime",
+    "check": "exercises",
+    "device": "runtime",
+    "ledger": "arithmetic",
+    "output_size": "arithmetic",
+    "versions": "runtime",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

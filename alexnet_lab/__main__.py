@@ -9,16 +9,13 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
+if TYPE_CHECKING:  # loaded by the commands that need it: doctor runs without PyTorch
+    from torch import nn
 
-from alexnet_lab.data import Splits
-from alexnet_lab.files import write_json
-from alexnet_lab.runtime import provenance
-from alexnet_lab.training import checkpoints, distributed
-from alexnet_lab.training.history import History
+    from alexnet_lab.data import Splits
+    from alexnet_lab.training.history import History
 
 INPUTS = {
     "lenet5": (1, 28, 28),
@@ -37,11 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
+    except ModuleNotFoundError as error:
+        advice = "`python -m alexnet_lab doctor` says what is missing"
+        print(f"{options.command}: {error}; {advice}", file=sys.stderr)
+        return 1
     except (ValueError, TypeError, RuntimeError, OSError, ImportError) as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 1
-    finally:
-        distributed.leave()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -224,7 +223,25 @@ def _augment(train: Any, names: Sequence[str]) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from alexnet_lab.training.loop import TemperedCrossEntropy, evaluate, fit
+    from alexnet_lab.training import distributed
+
+    try:
+        return _train_in_team(options)
+    finally:
+        distributed.leave()
+
+
+def _train_in_team(options: argparse.Namespace) -> int:
+    import torch
+
+    from alexnet_lab.files import write_json
+    from alexnet_lab.training import (
+        TemperedCrossEntropy,
+        checkpoints,
+        distributed,
+        evaluate,
+        fit,
+    )
 
     train, validation, test = _batches(options)
     classes = _chosen(options).get("num_classes", len(train.classes))
@@ -271,6 +288,9 @@ def _train(options: argparse.Namespace) -> int:
 
 def _same_run(options: argparse.Namespace) -> None:
     """Refuse a folder that holds another run; else note there what this one is."""
+    from alexnet_lab.files import write_json
+    from alexnet_lab.training import checkpoints, distributed
+
     path = options.out / "options.json"
     free = {"run", "out", "test", "precision"}  # may differ when a run goes on
     mine = {key: value for key, value in vars(options).items() if key not in free}
@@ -289,6 +309,8 @@ def _same_run(options: argparse.Namespace) -> None:
 
 def _result(history: History) -> dict[str, object]:
     """What a reader of a recorded run wants to know first."""
+    from alexnet_lab.runtime import provenance
+
     command = " ".join(["python -m alexnet_lab", *sys.argv[1:]])
     return {
         **provenance(command, history.machine),

@@ -1,47 +1,102 @@
-"""``python -m alexnet_lab doctor``: what this machine has, what will run how fast."""
+"""``python -m alexnet_lab doctor``: what this machine has, what will run how fast.
+
+First what plain Python can say, so that it speaks where PyTorch is missing, too.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import platform
-import time
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch import nn
+from alexnet_lab import environment
 
-from alexnet_lab.data.idx import SHA256, DataFileError, data_folder, read_idx
-from alexnet_lab.runtime import budget, device, versions
-from alexnet_lab.training.optimizers import make_optimizer
-from alexnet_lab.training.precision import (
-    bfloat16_gain,
-    choose_layout,
-    choose_precision,
-)
+if TYPE_CHECKING:
+    import torch
 
 OK, NOTE, BAD = "ok  ", "note", "BAD "
+COURSE = Path(__file__).resolve().parents[1]
+PYTHON = COURSE / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+NEEDED = ["torch", "torchvision", "numpy", "matplotlib", "torchinfo"]
+NEEDED += ["jupyterlab", "nbmake", "pytest", "jupytext", "ruff", "mypy"]
 
 
 def report() -> Iterator[tuple[str, str]]:
     """Findings, one at a time: (``ok``, ``note`` or ``BAD``, a sentence)."""
-    yield OK, versions()
-    where = device()
+    yield from _python()
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    yield from _packages(missing)
+    if missing:
+        return
+    if sys.platform == "linux":
+        yield from _settings()
+    try:
+        from alexnet_lab.runtime import budget, device, versions
+
+        yield OK, versions()
+    except (ImportError, OSError) as error:  # a broken library, or one too few
+        yield BAD, f"PyTorch is here but does not load: {error}"
+        return
     yield OK, f"{platform.platform()}; {_processor()}; {_memory()}"
-    yield from _packages()
     yield from _data()
-    if where.type == "cpu":
-        gain = bfloat16_gain()
-        use = "fit will use it for large networks" if gain >= 1.3 else "not used"
-        yield OK, f"bfloat16 is {gain:.1f}× as fast as float32 here ({use})"
-    yield from _speeds(where)
+    yield from _speeds(device())
     yield (
         OK,
         f"notebooks run on the {budget()!r} budget (ALEXNET_LAB_BUDGET changes it)",
     )
 
 
+def _python() -> Iterator[tuple[str, str]]:
+    """Which Python this is, and how to come into the course's environment."""
+    yield OK, f"Python {platform.python_version()}, {sys.executable}"
+    if reason := environment.unsupported():
+        yield BAD, reason
+    if Path(sys.prefix).resolve() == (COURSE / ".venv").resolve():
+        yield OK, "this is the course's environment, .venv"
+    elif PYTHON.exists():
+        yield NOTE, f'not in the .venv of the course: "{PYTHON}" is its Python'
+
+
+def _packages(missing: list[str]) -> Iterator[tuple[str, str]]:
+    wanted = COURSE / "requirements.txt"
+    if not missing:
+        yield OK, f"packages: {', '.join(NEEDED)}"
+        return
+    yield BAD, f"missing here: {', '.join(missing)}"
+    if not wanted.exists():  # installed without a checkout
+        yield BAD, f'to install: "{sys.executable}" -m pip install {" ".join(missing)}'
+    elif PYTHON.exists():
+        yield BAD, f'to install: "{PYTHON}" -m pip install -r "{wanted}"'
+    else:
+        yield BAD, f"to install: `make lab` in {COURSE}; without make see README.md"
+
+
+def _settings() -> Iterator[tuple[str, str]]:
+    """Whether this process and the notebooks' kernel have what makes a CPU fast."""
+    names = environment.FAST_CPU.keys()
+    if names <= os.environ.keys():
+        yield OK, f"set here for a fast CPU: {', '.join(names)}"
+    else:
+        words = " ".join(f"{k}={v}" for k, v in environment.settings().items())
+        yield NOTE, f"slower here than by make. To set before a command: env {words}"
+    spec = Path(sys.prefix, "share/jupyter/kernels/python3/kernel.json")
+    known = json.loads(spec.read_text("utf-8")).get("env", {}) if spec.exists() else {}
+    if names <= known.keys():
+        yield OK, "set for the notebooks, too"
+    else:
+        install = f'"{sys.executable}" -m ipykernel install --sys-prefix'
+        words = " ".join(environment.kernel_options())
+        yield NOTE, f"not set for the notebooks. To set them: {install} {words}"
+
+
 def _processor() -> str:
+    import torch
+
     return f"{os.cpu_count()} logical cores, torch uses {torch.get_num_threads()}"
 
 
@@ -53,21 +108,9 @@ def _memory() -> str:
     return f"{total / 2**30:.0f} GiB of memory"
 
 
-def _packages() -> Iterator[tuple[str, str]]:
-    needed = {
-        "jupyterlab": "to open the notebooks",
-        "matplotlib": "to draw",
-        "torchinfo": "to verify ledgers",
-        "nbmake": "to run the tests",
-    }
-    missing = [name for name in needed if importlib.util.find_spec(name) is None]
-    for name in missing:
-        yield BAD, f"{name} is missing, needed {needed[name]}: pip install {name}"
-    if not missing:
-        yield OK, f"packages: {', '.join(needed)}"
-
-
 def _data() -> Iterator[tuple[str, str]]:
+    from alexnet_lab.data.idx import SHA256, DataFileError, data_folder, read_idx
+
     try:
         for dataset, files in SHA256.items():
             for name in files:
@@ -83,7 +126,13 @@ def _data() -> Iterator[tuple[str, str]]:
 
 def _speeds(where: torch.device) -> Iterator[tuple[str, str]]:
     from alexnet_lab.models import alexnet_2012, lenet5
+    from alexnet_lab.training.precision import bfloat16_gain
+    from alexnet_lab.training.speed import images_per_second
 
+    if where.type == "cpu":
+        gain = bfloat16_gain()
+        use = "fit will use it for large networks" if gain >= 1.3 else "not used"
+        yield OK, f"bfloat16 is {gain:.1f}× as fast as float32 here ({use})"
     rate, how = images_per_second(
         lambda: lenet5("relu", "max"), (1, 28, 28), 128, where
     )
@@ -99,41 +148,6 @@ def _speeds(where: torch.device) -> Iterator[tuple[str, str]]:
         f"{55_000 / rate / 60:.0f} min an epoch of Fashion-MNIST at 227×227, "
         f"{1_281_167 / rate / 3600:.1f} h an epoch of ImageNet",
     )
-
-
-def images_per_second(
-    build: Callable[[], nn.Module],
-    shape: tuple[int, int, int],
-    batch: int,
-    where: torch.device,
-    seconds: float = 1.0,
-) -> tuple[float, str]:
-    """Measured training speed on random images: (images/s, the type computed in)."""
-    net = build().to(where).train()
-    precision = choose_precision("auto", net, where)
-    layout = choose_layout(None, precision, where)
-    if layout == torch.channels_last:
-        net.to(memory_format=layout)
-    settings = {"learning_rate": 1e-3, "momentum": 0.9, "weight_decay": 5e-4}
-    optimizer = make_optimizer(net, settings, "sgd")
-    images = torch.randn(batch, *shape, device=where).contiguous(memory_format=layout)
-    labels = torch.zeros(batch, dtype=torch.long, device=where)
-
-    def step() -> None:
-        with precision.autocast():
-            logits = net(images)
-        nn.functional.cross_entropy(logits.float(), labels).backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        if where.type != "cpu":
-            labels.sum().item()  # wait for the device
-
-    step()  # warms up
-    steps, start = 0, time.perf_counter()
-    while steps == 0 or time.perf_counter() - start < seconds:
-        step()
-        steps += 1
-    return steps * batch / (time.perf_counter() - start), precision.name
 
 
 def main() -> int:

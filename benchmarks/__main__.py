@@ -13,13 +13,14 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import platform
 from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 
-from alexnet_lab import device, ledger
+from alexnet_lab import device, environment, ledger
 from alexnet_lab.training.precision import bfloat16_gain
 from benchmarks import recipes
 from benchmarks.accuracy import PUBLISHED, time_to_accuracy
@@ -37,6 +38,8 @@ def main() -> None:
     parser.add_argument("--accuracy", nargs="*", choices=list(PUBLISHED), default=None)
     parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER")
     options = parser.parse_args()
+    if not environment.FAST_CPU.keys() <= os.environ.keys():
+        print("Without the settings for a fast CPU; `make bench` has them.", flush=True)
     where = device()
     record = {
         "date": datetime.date.today().isoformat(),

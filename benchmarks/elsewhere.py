@@ -1,4 +1,4 @@
-"""A recipe in a process of its own, so that what our package sets does not help it."""
+"""A recipe in a process of its own, so that what `make bench` sets does not help it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from unittest.mock import patch
 
+from alexnet_lab.environment import FAST_CPU
 from benchmarks.measure import Repeat, repeat
 
 
@@ -29,10 +30,9 @@ def in_another_process(recipe: Callable, *arguments) -> Iterator[Repeat]:
     process = multiprocessing.get_context("spawn").Process(
         target=_serve, args=(there, recipe, arguments), daemon=True
     )
-    ours = {"THP_MEM_ALLOC_ENABLE": "0", "ALEXNET_LAB_KEEP_MEMORY": "0"}
-    with patch.dict(os.environ, ours):
-        # as both are where nobody sets them: alexnet_lab leaves alone what is set
-        os.environ.pop("GOMP_SPINCOUNT", None)
+    with patch.dict(os.environ):
+        for name in FAST_CPU:
+            os.environ.pop(name, None)
         process.start()
     there.close()  # ours of the two copies; so recv() fails when the process is gone
 

@@ -10,11 +10,10 @@ import re
 import notebook_minutes
 import pytest
 from notebook_outputs import ROOT
-
-import notebooks
+from notebook_versions import VERSIONS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PATHS = notebooks.select([])
+PATHS = VERSIONS.paths
 TIME = re.compile(
     r"about (\d+) minutes to read, (\d+) more for the exercises, "
     r"(?:about |less than )?(.+?) to run on two CPU cores"
@@ -22,7 +21,7 @@ TIME = re.compile(
 
 
 def times(path) -> tuple[int, int, str]:
-    title = notebooks.read(path).cells[0].source
+    title = VERSIONS.read(path).cells[0].source
     found = TIME.search(title)
     assert found, f"the title says no times in the usual words: {title!r}"
     return int(found[1]), int(found[2]), found[3]
@@ -46,13 +45,13 @@ def test_syllabus_has_picture_and_minutes(path):
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_title_agrees_with_the_estimate(path):
     reading, solving, _ = times(path)
-    found = list(notebook_minutes.sections(notebooks.read(path)))
+    found = list(notebook_minutes.sections(VERSIONS.read(path)))
     assert reading == pytest.approx(sum(s.minutes for s in found), rel=0.15, abs=3)
     assert solving == pytest.approx(sum(s.exercises for s in found), abs=3)
 
 
 def test_every_notebook_is_on_the_map():
-    map_of_00 = next(c for c in notebooks.read(PATHS[0]).cells if c.id == "map")
+    map_of_00 = next(c for c in VERSIONS.read(PATHS[0]).cells if c.id == "map")
     assert [p.name for p in PATHS if f"({p.name})" not in map_of_00.source] == [
         PATHS[0].name
     ]

@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from unittest.mock import patch
 
@@ -33,6 +34,8 @@ from nbformat import NotebookNode
 from nbmake.nb_run import NotebookRun
 from notebook_form import form_problems
 from notebook_outputs import ANSI, ROOT, compare, normalise
+
+from alexnet_lab import environment
 
 FOLDER = ROOT / "notebooks"
 TEXTS = ROOT / "build"
@@ -100,8 +103,7 @@ def kernel_environment() -> Iterator[None]:
             "JUPYTER_PATH": folder,
             "IPYTHONDIR": os.path.join(folder, "ipython"),
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
-            # Threads that spin while they wait steal the cores from whoever works.
-            "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "2500"),
+            **environment.settings(),
         }
         with patch.dict(os.environ, wanted):
             for name in ("MPLBACKEND", "ALEXNET_LAB_STRICT"):
@@ -146,12 +148,13 @@ def run(path: Path) -> None:
     write(notebook, path)
 
 
-def prove(path: Path, folder: Path) -> list[str]:
+def prove(path: Path, folder: Path, committed: NotebookNode | None = None) -> list[str]:
     """Execute a copy of a notebook once, its solutions proven, and compare outputs.
 
     Args:
         path: the notebook, which is only read.
         folder: an empty folder for the copy.
+        committed: the notebook to prove instead of what is in the file.
 
     Returns:
         the differences from the committed outputs, none if they are current.
@@ -159,14 +162,15 @@ def prove(path: Path, folder: Path) -> list[str]:
     Raises:
         NotebookFailure: if a cell fails, or a check does not accept its solution.
     """
-    notebook = read(path)
+    committed = read(path) if committed is None else committed
+    notebook = deepcopy(committed)
     solutions.inject(notebook)
     copy = folder / path.name
     write(notebook, copy)
     executed = execute(copy)
     solutions.drop_injected(executed)
     normalise(executed)
-    return compare(read(path), executed, path.stem)
+    return compare(committed, executed, path.stem)
 
 
 # ---------------------------------------------------------------------- command line
