@@ -177,4 +177,4 @@ def test_doctor_names_damaged_data(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("ALEXNET_LAB_DATA", str(tmp_path))
     assert main(["doctor"]) == 1
     out = capsys.readouterr().out
-    assert "BAD" in out and "git checkout" in out
+    assert "BAD" in out and "Get the course again" in out
