@@ -18,6 +18,7 @@ from alexnet_lab import checkpoints, distributed
 from alexnet_lab.data import Splits
 from alexnet_lab.files import write_json
 from alexnet_lab.history import History
+from alexnet_lab.plain_text import print_with_substitutes
 from alexnet_lab.runtime import provenance
 
 INPUTS = {
@@ -295,4 +296,5 @@ def _result(history: History) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    print_with_substitutes()
     sys.exit(main())

@@ -18,6 +18,7 @@ from torch import nn
 
 from alexnet_lab import advice, plain_rules, rules, tables, window_rules
 from alexnet_lab.arithmetic import receptive_field
+from alexnet_lab.plain_text import printable
 from alexnet_lab.rules import Pair, Shape, Step, UnknownLayerError
 from alexnet_lab.verification import Verification, verify
 
@@ -124,7 +125,8 @@ class Ledger(Sequence[Row]):
         return len(self.rows)
 
     def __str__(self) -> str:
-        return tables.text(self)
+        """The table; where standard output lacks ⌊, −, … (Windows' pipes), without."""
+        return printable(tables.text(self))
 
     __repr__ = __str__
 

@@ -23,6 +23,8 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from alexnet_lab.plain_text import printable
+
 if TYPE_CHECKING:
     from alexnet_lab.accounting import Row
 
@@ -69,7 +71,8 @@ class Verification:
         else:
             total += f"differs, torchinfo {self.torchinfo_parameters:,}"
         rows = len(self.comparisons)
-        return "\n".join([*lines, f"{good} of {rows} rows exact; {total}"])
+        lines.append(f"{good} of {rows} rows exact; {total}")
+        return printable("\n".join(lines))
 
     __repr__ = __str__
 
