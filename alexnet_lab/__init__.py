@@ -31,6 +31,15 @@ from alexnet_lab.accounting import ledger
 from alexnet_lab.arithmetic import output_size
 from alexnet_lab.exercises import check
 from alexnet_lab.runtime import budget, device, versions
+from alexnet_lab.verification import torchinfo_text
 
-__all__ = ["budget", "check", "device", "ledger", "output_size", "versions"]
+__all__ = [
+    "budget",
+    "check",
+    "device",
+    "ledger",
+    "output_size",
+    "torchinfo_text",
+    "versions",
+]
 __version__ = "0.1.0"

@@ -14,6 +14,7 @@ torchinfo's own conventions differ from the ledger's in two places:
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -116,6 +117,19 @@ def verify(
     ]
     seen = sum(_own_parameters(info) for info in found)
     return Verification(tuple(comparisons), sum(r.parameters for r in rows), seen)
+
+
+def torchinfo_text(statistics: object) -> str:
+    """What torchinfo prints, the same on every Python.
+
+    Its total of mult-adds is in millions, `(M)`, billions, `(G)`, or more. From Python
+    3.11 on torchinfo 1.8 writes the name of its own constant there instead, which
+    speaks of bytes.
+
+    Args:
+        statistics: what `torchinfo.summary` returns.
+    """
+    return re.sub(r"\(Units\.([MGT])[A-Z]+\)", r"(\1)", str(statistics))
 
 
 def mult_adds(row: Row, layer: nn.Module) -> int | None:
