@@ -14,7 +14,7 @@ import torch
 from alexnet_lab.data import DataFileError, data_folder, photos, place
 from alexnet_lab.data.idx import read_idx
 
-COURSE = Path(__file__).parents[1]
+COURSE = Path(__file__).resolve().parents[1]
 LABELS = "t10k-labels-idx1-ubyte"
 PACKED = Path("data", "MNIST", "raw", f"{LABELS}.gz")
 
@@ -148,7 +148,7 @@ def test_in_a_clone_a_photograph_comes_back(clone):
     assert len(photos(root=clone / "data")) == 8
 
 
-def test_a_sparse_checkout_is_told_to_add_the_folder(clone, monkeypatch, tmp_path):
+def test_a_sparse_checkout_is_told_to_add_the_folder(clone, monkeypatch):
     git(clone, "sparse-checkout", "set", "--cone", "alexnet_lab", "notebooks")
     assert not (clone / "data").exists()
     monkeypatch.setattr(place, "BESIDE", clone)

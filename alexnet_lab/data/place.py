@@ -31,8 +31,10 @@ def data_folder() -> Path:
     named = os.environ.get(DATA_VARIABLE, "").strip()
     if named:
         return Path(named)
+    if _holds_course(BESIDE):
+        return BESIDE / "data"
     here = Path.cwd()
-    for folder in (BESIDE, here, *here.parents):
+    for folder in (here, *here.parents):
         if _holds_course(folder):
             return folder / "data"
     raise DataFileError(
