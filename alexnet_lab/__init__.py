@@ -17,11 +17,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alexnet_lab.arithmetic import ledger, output_size
+    from alexnet_lab.arithmetic import ledger, output_size, torchinfo_text
     from alexnet_lab.exercises import check
     from alexnet_lab.runtime import budget, device, versions
 
-__all__ = ["budget", "check", "device", "ledger", "output_size", "versions"]
+__all__ = [
+    "budget",
+    "check",
+    "device",
+    "ledger",
+    "output_size",
+    "torchinfo_text",
+    "versions",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -30,6 +38,7 @@ _HOMES = {
     "device": "runtime",
     "ledger": "arithmetic",
     "output_size": "arithmetic",
+    "torchinfo_text": "arithmetic",
     "versions": "runtime",
 }
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alexnet_lab.plain_text import print_with_substitutes
+
 if TYPE_CHECKING:  # loaded by the commands that need it: doctor runs without PyTorch
     from torch import nn
 
@@ -320,4 +322,5 @@ def _result(history: History) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    print_with_substitutes()
     sys.exit(main())

@@ -380,7 +380,7 @@ def test_every_photo_has_its_licence_written_down():
 def test_a_missing_photo_says_how_to_get_it_back(tmp_path):
     from alexnet_lab.data import DataFileError
 
-    with pytest.raises(DataFileError, match="git checkout -- data/photos/astronaut"):
+    with pytest.raises(DataFileError, match="astronaut.jpg cannot be read"):
         photos(root=tmp_path)
     with pytest.raises(ValueError, match="size=0"):
         photos(0)

@@ -167,7 +167,7 @@ def test_doctor_names_damaged_data(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("ALEXNET_LAB_DATA", str(tmp_path))
     assert main(["doctor"]) == 1
     out = capsys.readouterr().out
-    assert "BAD" in out and "git checkout" in out
+    assert "BAD" in out and "Get the course again" in out
 
 
 def test_doctor_names_what_is_missing_without_it():

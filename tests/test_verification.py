@@ -4,7 +4,9 @@ import pytest
 import torch
 from test_ledger import alexnet, lenet5
 from torch import nn
+from torchinfo import summary
 
+from alexnet_lab import torchinfo_text
 from alexnet_lab.arithmetic.accounting import ledger
 from alexnet_lab.arithmetic.rules import _RULES, Step, rule, rule_of
 
@@ -78,3 +80,18 @@ def test_verify_leaves_the_net_and_the_random_numbers_alone(clean_rules):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_verify_runs_in_the_net_s_own_precision(dtype):
     assert ledger(lenet5().to(dtype), (1, 28, 28)).verify().exact
+
+
+@pytest.mark.parametrize(
+    "line", ["Total mult-adds (M): 1.96", "Total mult-adds (Units.MEGABYTES): 1.96"]
+)
+def test_torchinfo_s_unit_is_the_same_on_every_python(line):
+    """As Python 3.10 prints it, and as 3.11 and newer do."""
+    assert torchinfo_text(line) == "Total mult-adds (M): 1.96"
+
+
+@pytest.mark.parametrize("channels, total", [(1, "(M): 1.96"), (1_000, "(G): 1.76")])
+def test_torchinfo_s_table_names_no_constant(channels, total):
+    net = nn.Sequential(nn.Conv2d(channels, 1_000, 3, padding=1))
+    text = torchinfo_text(summary(net, (1, channels, 14, 14), verbose=0))
+    assert f"Total mult-adds {total}" in text and "Units" not in text

@@ -23,6 +23,7 @@ from alexnet_lab.arithmetic.sizes import (
     size_formula,
     smallest_input,
 )
+from alexnet_lab.arithmetic.verification import torchinfo_text
 
 __all__ = [
     "Ledger",
@@ -41,4 +42,5 @@ __all__ = [
     "rule_of",
     "size_formula",
     "smallest_input",
+    "torchinfo_text",
 ]

@@ -20,6 +20,7 @@ from alexnet_lab.arithmetic import advice, plain_rules, rules, tables, window_ru
 from alexnet_lab.arithmetic.rules import Pair, Shape, Step, UnknownLayerError
 from alexnet_lab.arithmetic.sizes import receptive_field
 from alexnet_lab.arithmetic.verification import Verification, verify
+from alexnet_lab.plain_text import printable
 
 __all__ = ["Ledger", "LedgerError", "Row", "UnknownLayerError", "ledger"]
 _REGISTERED = plain_rules, window_rules  # importing them is what registers the rules
@@ -124,7 +125,8 @@ class Ledger(Sequence[Row]):
         return len(self.rows)
 
     def __str__(self) -> str:
-        return tables.text(self)
+        """The table; where standard output lacks ⌊, −, … (Windows' pipes), without."""
+        return printable(tables.text(self))
 
     __repr__ = __str__
 

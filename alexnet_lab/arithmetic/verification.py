@@ -14,6 +14,7 @@ torchinfo's own conventions differ from the ledger's in two places:
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
+
+from alexnet_lab.plain_text import printable
 
 if TYPE_CHECKING:
     from alexnet_lab.arithmetic.accounting import Row
@@ -69,7 +72,8 @@ class Verification:
         else:
             total += f"differs, torchinfo {self.torchinfo_parameters:,}"
         rows = len(self.comparisons)
-        return "\n".join([*lines, f"{good} of {rows} rows exact; {total}"])
+        lines.append(f"{good} of {rows} rows exact; {total}")
+        return printable("\n".join(lines))
 
     __repr__ = __str__
 
@@ -113,6 +117,19 @@ def verify(
     ]
     seen = sum(_own_parameters(info) for info in found)
     return Verification(tuple(comparisons), sum(r.parameters for r in rows), seen)
+
+
+def torchinfo_text(statistics: object) -> str:
+    """What torchinfo prints, the same on every Python.
+
+    Its total of mult-adds is in millions, `(M)`, billions, `(G)`, or more. From Python
+    3.11 on torchinfo 1.8 writes the name of its own constant there instead, which
+    speaks of bytes.
+
+    Args:
+        statistics: what `torchinfo.summary` returns.
+    """
+    return re.sub(r"\(Units\.([MGT])[A-Z]+\)", r"(\1)", str(statistics))
 
 
 def mult_adds(row: Row, layer: nn.Module) -> int | None:

@@ -8,9 +8,9 @@ testing on several crops in ``crops``.
 from alexnet_lab.data import augment, crops
 from alexnet_lab.data.folder_batches import FolderBatches
 from alexnet_lab.data.folders import image_folder, imagenette
-from alexnet_lab.data.idx import DataFileError, data_folder
 from alexnet_lab.data.memory import Batches, Splits, fashion_mnist, mnist
 from alexnet_lab.data.photos import photos
+from alexnet_lab.data.place import DataFileError, data_folder
 
 __all__ = [
     "Batches",

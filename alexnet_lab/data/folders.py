@@ -16,7 +16,6 @@ from alexnet_lab.data.folder_batches import (
     FolderBatches,
     Transform,
 )
-from alexnet_lab.data.idx import DataFileError, data_folder
 from alexnet_lab.data.listing import (
     HELD_OUT,
     MOST_HELD_OUT,
@@ -29,6 +28,7 @@ from alexnet_lab.data.listing import (
 )
 from alexnet_lab.data.memory import Augmentation, Splits
 from alexnet_lab.data.passes import check_positive
+from alexnet_lab.data.place import DataFileError, data_folder
 
 WORTH_WORKERS = 500  # pictures; starting workers takes longer than reading fewer
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-DATA_VARIABLE = "ALEXNET_LAB_DATA"
+from alexnet_lab.data.place import DataFileError, data_folder, how_to_restore
 
 # SHA-256 of the unpacked files.
 SHA256 = {
@@ -50,16 +50,6 @@ SHA256 = {
         ),
     },
 }
-
-
-class DataFileError(RuntimeError):
-    """A data file is missing, truncated or altered; the text says how to mend it."""
-
-
-def data_folder() -> Path:
-    """The course's ``data/`` folder; ``ALEXNET_LAB_DATA`` names another one."""
-    named = os.environ.get(DATA_VARIABLE, "").strip()
-    return Path(named) if named else Path(__file__).resolve().parents[2] / "data"
 
 
 def read_idx(dataset: str, name: str, root: Path | None = None) -> torch.Tensor:
@@ -102,31 +92,23 @@ def _sha256(content: bytes) -> str:
 def _unpack(packed: Path) -> bytes:
     if not packed.is_file():
         raise DataFileError(
-            f"{packed} is missing. It ships with the course: get it back with\n"
-            f"    {_restore(packed)}\n"
-            f"or set {DATA_VARIABLE} to the data folder of a whole clone."
+            f"{packed} is missing. It ships with the course. {how_to_restore(packed)}"
         )
     try:
         return gzip.decompress(packed.read_bytes())
     except (EOFError, OSError, zlib.error) as error:
         raise DataFileError(
             f"{packed} ({packed.stat().st_size:,} bytes) is not a whole gzip file "
-            f"({error}). Get it back with\n    {_restore(packed)}"
+            f"({error}). {how_to_restore(packed)}"
         ) from error
 
 
 def _altered(path: Path, content: bytes, wanted: str) -> str:
+    shipped = path.with_name(f"{path.name.removesuffix('.gz')}.gz")  # only these ship
     return (
         f"{path} is not the original file: it holds {len(content):,} bytes with "
-        f"SHA-256 {_sha256(content)}, expected {wanted}. Get it back with\n"
-        f"    {_restore(path)}"
+        f"SHA-256 {_sha256(content)}, expected {wanted}. {how_to_restore(shipped)}"
     )
-
-
-def _restore(path: Path) -> str:
-    """The command that brings a shipped file back (only the packed ones ship)."""
-    shown = "/".join(path.parts[-3:]).removesuffix(".gz")
-    return f"git checkout -- data/{shown}.gz"
 
 
 def _keep(content: bytes, path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from alexnet_lab.data.idx import DATA_VARIABLE, DataFileError, data_folder
 from alexnet_lab.data.pictures import PictureError, read_picture
+from alexnet_lab.data.place import DataFileError, data_folder, how_to_restore
 
 PHOTOS = (
     "astronaut",
@@ -51,9 +51,8 @@ def _photo(path: Path, size: int | None) -> torch.Tensor:
         photo = read_picture(path)
     except PictureError as error:
         raise DataFileError(
-            f"{path} cannot be read ({error}). It ships with the course: get it back "
-            f"with\n    git checkout -- data/photos/{path.name}\nor set "
-            f"{DATA_VARIABLE} to the data folder of a whole clone."
+            f"{path} cannot be read ({error}). It ships with the course. "
+            f"{how_to_restore(path)}"
         ) from error
     if size is None:
         return photo
