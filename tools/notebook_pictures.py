@@ -5,25 +5,66 @@ from __future__ import annotations
 import base64
 import io
 from pathlib import Path
+from typing import NamedTuple
 
 from nbformat import NotebookNode
 from PIL import Image
 
 SIZE = (360, 200)  # shown at half of it
-# For each notebook the cell whose picture stands for it, and the part that is shown:
-# left, top, right, bottom as fractions.
+
+
+class Choice(NamedTuple):
+    """What stands for a notebook: a part of a cell's picture, and words for it."""
+
+    cell: str
+    box: tuple[float, float, float, float]  # left, top, right, bottom as fractions
+    alt: str
+
+
 CHOSEN = {
-    "00": ("picture-code", (0.2, 0.0, 0.8, 0.36)),
-    "01": ("stride-picture", (0.0, 0.0, 0.62, 1.0)),
-    "02": ("drawing-code", (0.0, 0.12, 0.5, 1.0)),
-    "03": ("activation-picture", (0.0, 0.0, 1.0, 1.0)),
-    "04": ("towers-picture", (0.0, 0.0, 1.0, 0.88)),
-    "05": ("wall-picture", (0.0, 0.0, 1.0, 1.0)),
-    "06": ("noise-look", (0.0, 0.0, 0.6, 1.0)),
-    "07": ("recipes-picture", (0.0, 0.0, 1.0, 1.0)),
-    "08": ("colour-draw", (0.0, 0.0, 1.0, 1.0)),
-    "09": ("table-picture", (0.0, 0.0, 1.0, 1.0)),
-    "10": ("result-picture", (0.0, 0.0, 1.0, 1.0)),
+    "00": Choice("picture-code", (0.2, 0.0, 0.8, 0.36), "LeNet-5 drawn to scale"),
+    "01": Choice(
+        "stride-picture",
+        (0.0, 0.0, 0.62, 1.0),
+        "Windows of stride 2 over a row of pixels",
+    ),
+    "02": Choice(
+        "drawing-code",
+        (0.0, 0.12, 0.5, 1.0),
+        "Digits drawn by LeNet-5 beside their bitmaps",
+    ),
+    "03": Choice(
+        "activation-picture", (0.0, 0.0, 1.0, 1.0), "Three activations and their slopes"
+    ),
+    "04": Choice(
+        "towers-picture",
+        (0.0, 0.0, 1.0, 0.88),
+        "AlexNet and its two towers, drawn to scale",
+    ),
+    "05": Choice(
+        "wall-picture",
+        (0.0, 0.0, 1.0, 1.0),
+        "Filters of a first layer on a common scale",
+    ),
+    "06": Choice(
+        "noise-look", (0.0, 0.0, 0.6, 1.0), "A photograph in changing colours"
+    ),
+    "07": Choice(
+        "recipes-picture", (0.0, 0.0, 1.0, 1.0), "Validation curves of three recipes"
+    ),
+    "08": Choice(
+        "colour-draw", (0.0, 0.0, 1.0, 1.0), "Colour filters, before and after training"
+    ),
+    "09": Choice(
+        "table-picture",
+        (0.0, 0.0, 1.0, 1.0),
+        "Minutes of training against the number of GPUs",
+    ),
+    "10": Choice(
+        "result-picture",
+        (0.0, 0.0, 1.0, 1.0),
+        "What each change gains or loses, with intervals",
+    ),
 }
 
 
@@ -33,7 +74,7 @@ def make(number: str, notebook: NotebookNode, folder: Path) -> Path:
     Raises:
         ValueError: the notebook has no such cell, or the cell shows no picture.
     """
-    cell, box = CHOSEN[number]
+    cell, box, _ = CHOSEN[number]
     picture = _picture(notebook, cell).convert("RGB")
     width, height = picture.size
     left, top, right, bottom = box

@@ -6,6 +6,7 @@
     python tools/notebooks.py pack FILE …      write notebooks/NAME.ipynb from it
     python tools/notebooks.py minutes [04 …]   minutes for each section, for lecturers
     python tools/notebooks.py picture [04 …]   the small pictures of README's syllabus
+    python tools/notebooks.py syllabus         README's syllabus, from the titles
 
 Without names, all notebooks. The text form is described in notebook_text.py.
 """
@@ -26,6 +27,7 @@ from unittest.mock import patch
 import nbformat
 import notebook_minutes
 import notebook_pictures
+import notebook_syllabus
 import notebook_text
 import solutions
 from ipykernel.kernelspec import write_kernel_spec
@@ -223,6 +225,14 @@ def picture(path: Path) -> None:
     notebook_pictures.make(path.stem[:2], read(path), FOLDER / "images")
 
 
+def syllabus() -> None:
+    """Write README's syllabus from the notebooks' titles."""
+    readme = ROOT / "README.md"
+    texts = [(path, read(path)) for path in select([])]
+    text = notebook_syllabus.syllabus(texts, readme.read_text(encoding="utf-8"))
+    readme.write_text(text, encoding="utf-8", newline="\n")
+
+
 ACTIONS: dict[str, Callable[[Path], object]] = {
     "run": run,
     "check": check,
@@ -239,9 +249,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=usage, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("action", choices=ACTIONS)
+    parser.add_argument("action", choices=[*ACTIONS, "syllabus"])
     parser.add_argument("names", nargs="*", help="numbers, names or files")
     options = parser.parse_args(arguments)
+    if options.action == "syllabus":
+        syllabus()
+        return 0
     if options.action == "pack":
         paths = [Path(name) for name in options.names]
     else:
