@@ -7,6 +7,8 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -35,6 +37,7 @@ def report() -> Iterator[tuple[str, str]]:
         OK,
         f"notebooks run on the {budget()!r} budget (ALEXNET_LAB_BUDGET changes it)",
     )
+    yield from _room(memory_limit())
 
 
 def _processor() -> str:
@@ -130,6 +133,27 @@ def images_per_second(
         step()
         steps += 1
     return steps * batch / (time.perf_counter() - start), precision.name
+
+
+def memory_limit(limits: Path = Path("/sys/fs/cgroup")) -> float | None:
+    """GiB that this machine has, or its container may use; None where unknown."""
+    found = []
+    with suppress(AttributeError, ValueError, OSError):  # Windows
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        with suppress(ValueError, OSError):  # "max": no limit
+            found.append(int((limits / name).read_text()))
+    return min(found) / 2**30 if found else None
+
+
+def _room(gib: float | None) -> Iterator[tuple[str, str]]:
+    """Whether the largest notebooks fit; tools/notebooks.py memory measures them."""
+    if gib is not None and gib < 2:
+        yield (
+            NOTE,
+            f"only {gib:.1f} GiB of memory: notebooks 07 and 09 need 2 GiB, and with "
+            "less their kernels die",
+        )
 
 
 def main() -> int:
