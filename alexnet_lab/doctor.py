@@ -11,6 +11,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,7 @@ def report() -> Iterator[tuple[str, str]]:
         OK,
         f"notebooks run on the {budget()!r} budget (ALEXNET_LAB_BUDGET changes it)",
     )
+    yield from _room(memory_limit())
 
 
 def _python() -> Iterator[tuple[str, str]]:
@@ -148,6 +150,27 @@ def _speeds(where: torch.device) -> Iterator[tuple[str, str]]:
         f"{55_000 / rate / 60:.0f} min an epoch of Fashion-MNIST at 227×227, "
         f"{1_281_167 / rate / 3600:.1f} h an epoch of ImageNet",
     )
+
+
+def memory_limit(limits: Path = Path("/sys/fs/cgroup")) -> float | None:
+    """GiB that this machine has, or its container may use; None where unknown."""
+    found = []
+    with suppress(AttributeError, ValueError, OSError):  # Windows
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        with suppress(ValueError, OSError):  # "max": no limit
+            found.append(int((limits / name).read_text()))
+    return min(found) / 2**30 if found else None
+
+
+def _room(gib: float | None) -> Iterator[tuple[str, str]]:
+    """Whether the largest notebooks fit; tools/notebooks.py memory measures them."""
+    if gib is not None and gib < 2:
+        yield (
+            NOTE,
+            f"only {gib:.1f} GiB of memory: notebooks 07 and 09 need 2 GiB, and with "
+            "less their kernels die",
+        )
 
 
 def main() -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import datetime
+import gc
 import os
 import platform
 import random
@@ -104,3 +106,16 @@ def versions() -> str:
         f"Python {platform.python_version()} · torch {torch.__version__} · "
         f"torchvision {torchvision.__version__} · device {name} · budget {budget()}"
     )
+
+
+def give_memory_back() -> None:
+    """Return freed memory to the system, so that other processes can have it.
+
+    For the sake of speed our kernels keep what they free. Only glibc, of Linux, can be
+    asked to return it; elsewhere, and where nothing is kept, nothing happens.
+    """
+    gc.collect()
+    library = ctypes.CDLL(None) if os.name == "posix" else None
+    trim = getattr(library, "malloc_trim", None)
+    if trim is not None:
+        trim(0)

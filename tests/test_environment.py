@@ -230,3 +230,16 @@ def test_doctor_says_which_settings_are_in_force(monkeypatch, tmp_path):
     (here, how), (kernel, _) = doctor._settings()
     assert (here, kernel) == (doctor.NOTE, doctor.OK)
     assert "env GOMP_SPINCOUNT=2500" in how
+
+
+@pytest.mark.parametrize("name", ["memory.max", "memory/memory.limit_in_bytes"])
+def test_doctor_warns_of_little_memory(name, tmp_path):
+    assert list(doctor._room(None)) == list(doctor._room(2.0)) == []
+    limit = tmp_path / name
+    limit.parent.mkdir(exist_ok=True)
+    limit.write_text("max\n")
+    machine = doctor.memory_limit(tmp_path)
+    assert machine is None or machine > 0.5
+    limit.write_text(f"{3 * 2**29}\n")
+    ((state, sentence),) = doctor._room(doctor.memory_limit(tmp_path))
+    assert state == doctor.NOTE and "only 1.5 GiB" in sentence and "07" in sentence

@@ -284,6 +284,26 @@ def test_compare_counts_images_and_kinds(now: NotebookNode) -> None:
     assert len(compare(with_outputs(shown(png="AA==")), now, "x")) == 1
 
 
+def test_pictures_in_html_are_compared_by_their_words() -> None:
+    def picture(alt: str, width: int, png: str) -> NotebookNode:
+        image = f'<img alt="{alt}" width="{width}" src="data:image/png;base64,{png}">'
+        return shown(plain=alt, html=f"<figure>{image}</figure>")
+
+    was = with_outputs(picture("It rises.", 900, "AA=="))
+    assert text_outputs(was.cells[0])[1] == (
+        "image",
+        '<figure><img alt="It rises."></figure>',
+    )
+    assert compare(was, with_outputs(picture("It rises.", 901, "BB==")), "x") == []
+    assert len(compare(was, with_outputs(picture("It falls.", 900, "AA==")), "x")) == 1
+    assert len(compare(was, with_outputs(shown(plain="It rises.")), "x")) == 1
+    varying = with_outputs(picture("It falls.", 9, "BB=="), tags="outputs-vary")
+    was.cells[0].metadata["tags"] = ["outputs-vary"]
+    assert compare(was, varying, "x") == []
+    (difference,) = compare(was, with_outputs(shown(plain="It rises.")), "x")
+    assert "from image and text to text" in difference
+
+
 def test_outputs_that_vary_are_compared_by_kind_only() -> None:
     def varying(*outputs: NotebookNode) -> NotebookNode:
         return with_outputs(*outputs, tags="outputs-vary")
@@ -526,21 +546,24 @@ def test_form_of_outputs_is_checked() -> None:
     notebook = small()
     closing = notebook.cells[-1]
     closing.execution_count = 9
-    picture = shown(png="AA==")
+    tag = '<img alt="" src="data:image/png;base64,AA==">'
+    picture = shown(html=tag)
     closing.outputs = [
         printed("careful", "stderr"),
         printed("/tmp/x1/file"),
         picture,
+        shown(png="AA=="),
         new_output("error", ename="NameError", evalue="x", traceback=[]),
     ]
     problems = "\n".join(form_problems(notebook, FORM_PATH))
     assert "execution count 9, not 5" in problems
     assert "standard error in the output" in problems
     assert "a machine's path, /tmp/x1/file" in problems
-    assert "an image in the output has no alt text" in problems
+    assert f"no alternative text in the output's {tag}" in problems
+    assert "an image in the output, not from plots.show" in problems
     assert "the output is an error, NameError" in problems
-    picture.metadata["image/png"] = {"alt": "A line that rises."}
-    assert "alt text" not in "\n".join(form_problems(notebook, FORM_PATH))
+    picture.data["text/html"] = tag.replace('""', '"A line that rises."')
+    assert "alternative text" not in "\n".join(form_problems(notebook, FORM_PATH))
 
 
 def test_format_and_slide_marks_are_checked() -> None:

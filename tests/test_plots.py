@@ -1,7 +1,9 @@
 """Plots: what they say equals the arithmetic, nothing overlaps, nothing is changed."""
 
+import re
 import subprocess
 import sys
+from base64 import b64decode
 from collections import OrderedDict
 
 import numpy as np
@@ -423,15 +425,28 @@ def displayed(monkeypatch):
     return calls
 
 
-def test_show_attaches_the_alternative_text(displayed):
+def test_show_displays_picture_and_words_as_html(displayed):
     figure = plots.draw_windows(6, 3, 2)
-    assert plots.show(figure, "Two windows,\n  one pixel left over.", "Caption") is None
-    (data,), options = displayed[0]
-    assert data["text/plain"] == "Two windows, one pixel left over."
-    assert options["metadata"]["image/png"]["alt"] == data["text/plain"]
-    assert 900 < options["metadata"]["image/png"]["width"] < 1100
-    assert displayed[1][0][0]["text/markdown"] == "<small>Caption</small>"
-    assert len(displayed) == 2
+    assert plots.show(figure, 'Two windows,\n  1 < 2 "pixels".', "A & B") is None
+    ((data,), options), *others = displayed
+    assert not others and options == {"raw": True}
+    assert data["text/plain"] == 'Two windows, 1 < 2 "pixels".\nA & B'
+    (image,), (caption,) = (
+        re.findall(pattern, data["text/html"])
+        for pattern in (r"<img [^>]*>", r"<figcaption>.*</figcaption>")
+    )
+    assert 'alt="Two windows, 1 &lt; 2 &quot;pixels&quot;."' in image
+    assert 900 < int(re.search(r'width="(\d+)"', image)[1]) < 1100
+    png = re.search(r'src="data:image/png;base64,(.*)"', image)[1]
+    assert b64decode(png, validate=True).startswith(b"\x89PNG")
+    assert caption == "<figcaption><small>A &amp; B</small></figcaption>"
+
+
+def test_no_caption_no_figcaption(displayed):
+    plots.show(plots.draw_windows(6, 3, 2), "Two windows.")
+    ((data,), _), *_ = displayed
+    assert "figcaption" not in data["text/html"]
+    assert data["text/plain"] == "Two windows."
 
 
 def test_the_same_figure_gives_the_same_bytes(displayed):

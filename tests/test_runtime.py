@@ -1,5 +1,7 @@
 """Device, budget, imports and the shell commands."""
 
+import os
+import platform
 import subprocess
 import sys
 
@@ -149,3 +151,28 @@ def test_colour_noise_on_grey_images_is_refused(tmp_path, capsys):
     arguments = ["train", "lenet5", "--data", "mnist", "--augment", "colour"]
     assert main([*arguments, "--out", str(tmp_path)]) == 1
     assert "these are grey" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc")
+def test_memory_is_given_back():
+    """A process that keeps what it frees lets go of it when asked."""
+    code = """if True:
+        import psutil, torch
+        from alexnet_lab.runtime import give_memory_back
+        held = lambda: psutil.Process().memory_info().rss / 2**20
+        net = torch.nn.Linear(10_000, 10_000)  # 381 MiB
+        net.itself = [net]  # only the garbage collector frees it
+        del net
+        before = held()
+        give_memory_back()
+        print(before - held())
+    """
+    kept = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "2147483647"}
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | kept,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert 350 < float(result.stdout) < 450

@@ -234,25 +234,31 @@ def _texts(cell: NotebookNode) -> Iterator[str]:
 
 
 def images_described(notebook: NotebookNode, path: Path) -> Iterator[str]:
-    """Every image has alternative text.
+    """Every image has alternative text, where a reader's program finds it.
 
-    For an output it is ``metadata["image/png"]["alt"]``, where IPython's display puts
-    it and nbconvert looks for it.
+    That is an ``<img alt>`` in HTML. The text in the metadata of an output of the kind
+    ``image/png`` gets lost in JupyterLab and in nbconvert's pages.
     """
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            for kind in output.get("data", {}):
-                alt = output.metadata.get(kind, {}).get("alt", "")
-                if kind.startswith("image/") and not alt.strip():
-                    yield f"cell {cell.id}: an image in the output has no alt text"
+            data = output.get("data", {})
+            if any(kind.startswith("image/") for kind in data):
+                yield f"cell {cell.id}: an image in the output, not from plots.show"
+            for tag in undescribed(data.get("text/html", "")):
+                yield f"cell {cell.id}: no alternative text in the output's {tag[:60]}"
         if cell.cell_type == "markdown":
             text = _without_code(cell.source)
             for image, alt, target in LINK.findall(text):
                 if image and not alt.strip():
                     yield f"cell {cell.id}: no alternative text for {target}"
-            for tag in re.findall(r"<img\b[^>]*>", text):
-                if not re.search(r"\balt=([\"'])\s*\S.*?\1", tag):
-                    yield f"cell {cell.id}: no alternative text in {tag}"
+            for tag in undescribed(text):
+                yield f"cell {cell.id}: no alternative text in {tag}"
+
+
+def undescribed(html: str) -> list[str]:
+    """The ``<img>`` tags without an ``alt``, or with an empty one."""
+    tags = re.findall(r"<img\b[^>]*>", html)
+    return [t for t in tags if not re.search(r"\balt=([\"'])\s*(?!\1)\S", t)]
 
 
 def _without_code(markdown: str) -> str:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from nbformat import NotebookNode
 from notebook_form import prose_words
+from notebook_outputs import pictures
 
 WORDS_A_MINUTE = 100
 LINES_A_MINUTE = 6
@@ -50,8 +51,8 @@ def _minutes(cell: NotebookNode) -> float:
     if cell.cell_type == "markdown":
         return len(prose_words(cell.source)) / WORDS_A_MINUTE
     lines = sum(1 for line in cell.source.splitlines() if line.strip())
-    pictures = sum("image/png" in out.get("data", {}) for out in cell.outputs)
-    return lines / LINES_A_MINUTE + pictures * MINUTES_A_PICTURE
+    shown = sum(len(pictures(output)) for output in cell.outputs)
+    return lines / LINES_A_MINUTE + shown * MINUTES_A_PICTURE
 
 
 def table(notebook: NotebookNode) -> str:

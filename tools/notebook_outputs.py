@@ -18,6 +18,9 @@ from notebook_text import METADATA
 ROOT = Path(__file__).resolve().parents[1]
 VARY = "outputs-vary"
 WIDGET = "application/vnd.jupyter.widget-view+json"
+# a picture as plots.show writes it
+PNG = re.compile(r'<img\b[^>]* src="data:image/png;base64,([^"]*)"[^>]*>')
+DRAWN = re.compile(r' (?:src|width)="[^"]*"')  # differ between machines: fonts, trained
 FIGURE_REPR = re.compile(r"<Figure size [^>]*>")
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 MOST_DIFF_LINES = 40
@@ -100,7 +103,8 @@ def text_outputs(cell: NotebookNode) -> list[tuple[str, str]]:
 
     Returns:
         pairs of a kind and its content: ("text", …) for what was printed or shown as
-        text, ("html", …), ("image", "") for an image, ("error", "NameError: …").
+        text, ("html", …), ("image", …) for a picture, with its alternative text but
+        without its pixels, ("error", "NameError: …").
         Standard error is left out, and so is the text that stands for a figure.
     """
     found: list[tuple[str, str]] = []
@@ -120,10 +124,20 @@ def _shown(data: NotebookNode) -> list[tuple[str, str]]:
     plain = data.get("text/plain", "")
     if plain and not FIGURE_REPR.fullmatch(plain.strip()):
         found.append(("text", plain))
-    if "text/html" in data:
-        found.append(("html", data["text/html"]))
+    html = data.get("text/html", "")
+    if PNG.search(html):
+        found.append(("image", DRAWN.sub("", html)))
+    elif html:
+        found.append(("html", html))
     found += [("image", "") for kind in sorted(data) if kind.startswith("image/")]
     return found
+
+
+def pictures(output: NotebookNode) -> list[str]:
+    """The PNGs that an output shows, in base64, be they in HTML or on their own."""
+    data = output.get("data", {})
+    alone = [data["image/png"]] if "image/png" in data else []
+    return PNG.findall(data.get("text/html", "")) + alone
 
 
 def compare(committed: NotebookNode, executed: NotebookNode, name: str) -> list[str]:

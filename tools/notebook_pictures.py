@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nbformat import NotebookNode
+from notebook_outputs import pictures
 from PIL import Image
 
 SIZE = (360, 200)  # shown at half of it
@@ -96,7 +97,6 @@ def _picture(notebook: NotebookNode, cell_id: str) -> Image.Image:
         if cell.id != cell_id:
             continue
         for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            if "image/png" in data:
-                return Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+            for picture in pictures(output):
+                return Image.open(io.BytesIO(base64.b64decode(picture)))
     raise ValueError(f"no cell {cell_id!r} with a picture: choose another in CHOSEN")

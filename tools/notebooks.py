@@ -6,6 +6,7 @@
     python tools/notebooks.py pack FILE …      write notebooks/NAME.ipynb from it
     python tools/notebooks.py minutes [04 …]   minutes for each section, for lecturers
     python tools/notebooks.py picture [04 …]   the small pictures of README's syllabus
+    python tools/notebooks.py memory [04 …]    the memory it needs, 2 GiB at most
     python tools/notebooks.py syllabus         README's syllabus, from the titles
 
 Without names, all notebooks. The text form is described in notebook_text.py.
@@ -25,6 +26,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import nbformat
+import notebook_memory
 import notebook_minutes
 import notebook_pictures
 import notebook_syllabus
@@ -233,6 +235,22 @@ def syllabus() -> None:
     readme.write_text(text, encoding="utf-8", newline="\n")
 
 
+def memory(path: Path) -> None:
+    """Execute a notebook, which stays as it is, and print the most memory it held.
+
+    Raises:
+        NotebookFailure: it needs more than a machine with 2 GiB has.
+    """
+    with notebook_memory.Peak() as peak:
+        executed = execute(path)
+    for cell_id, mib in peak.steps(executed):
+        print(f"{mib:7,.0f} MiB  {cell_id}")
+    held = f"{peak.mib:,.0f} MiB at most"
+    print(f"{path.stem}: {held}")
+    if peak.mib > notebook_memory.MOST_MIB:
+        raise NotebookFailure(f"{held}, over {notebook_memory.MOST_MIB:,}")
+
+
 ACTIONS: dict[str, Callable[[Path], object]] = {
     "run": run,
     "check": check,
@@ -240,6 +258,7 @@ ACTIONS: dict[str, Callable[[Path], object]] = {
     "pack": pack,
     "minutes": minutes,
     "picture": picture,
+    "memory": memory,
 }
 
 
