@@ -24,7 +24,7 @@ OK, NOTE, BAD = "ok  ", "note", "BAD "
 COURSE = Path(__file__).resolve().parents[1]
 PYTHON = COURSE / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 NEEDED = ["torch", "torchvision", "numpy", "matplotlib", "torchinfo"]
-NEEDED += ["jupyterlab", "nbmake", "pytest", "jupytext", "ruff", "mypy"]
+NEEDED += ["jupyterlab", "nbmake", "pytest", "jupytext", "psutil", "ruff", "mypy"]
 
 
 def report() -> Iterator[tuple[str, str]]:

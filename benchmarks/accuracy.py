@@ -102,7 +102,9 @@ def time_to_accuracy(name: str, where: torch.device, plain_step: float) -> dict:
     return result
 
 
-def _run(name: str, recipe: Recipe, seed: int, where: torch.device):
+def _run(
+    name: str, recipe: Recipe, seed: int, where: torch.device
+) -> tuple[float, float]:
     size = recipes.NETS[name][1]
     data = fashion_mnist(
         size, recipe.batch_size, train_images=recipe.train_images, device=where

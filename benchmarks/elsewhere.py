@@ -14,7 +14,7 @@ from benchmarks.measure import Repeat, repeat
 
 
 @contextmanager
-def in_another_process(recipe: Callable, *arguments) -> Iterator[Repeat]:
+def in_another_process(recipe: Callable, *arguments: object) -> Iterator[Repeat]:
     """Let ``recipe(*arguments)`` make its step in a fresh process with plain settings.
 
     Args:

@@ -9,7 +9,7 @@ the layout that the processor is fast at.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import nn
@@ -140,6 +140,8 @@ def product_step(kind: torch.dtype, where: torch.device, size: int = 2048) -> St
     return step
 
 
-def _endless(batches) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def _endless(
+    batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     while True:
         yield from batches

@@ -77,7 +77,7 @@ def _squeezed(text: str) -> str:
 
 
 def kind_of(value: Any) -> str:
-    """What a value is to a reader: "number", "text", "sequence", "module", …"""
+    """What a value is to a reader: "number", "text", "sequence", "module" and so on."""
     if isinstance(value, (bool, np.bool_)):
         return "truth value"
     if isinstance(value, numbers.Real):
