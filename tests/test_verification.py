@@ -5,8 +5,8 @@ import torch
 from test_ledger import alexnet, lenet5
 from torch import nn
 
-from alexnet_lab.arithmetic.accounting import ledger
-from alexnet_lab.arithmetic.rules import _RULES, Step, rule, rule_of
+from alexnet_lab.arithmetic import Step, ledger, rule, rule_of
+from alexnet_lab.arithmetic.rules import _RULES
 
 
 @pytest.fixture

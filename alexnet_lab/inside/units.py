@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from alexnet_lab.arithmetic.accounting import Ledger
 from alexnet_lab.inside.hooks import check_images, device_of, watching
-from alexnet_lab.plots.fields import field_of
 from alexnet_lab.training.evaluation import evaluation_mode
 
 
@@ -95,7 +94,7 @@ def field_patches(
         raise ValueError("give one row and one column an image")
     patches = []
     for image, row, column in zip(images, rows, columns, strict=True):
-        top, left, high, wide = field_of(ledger, ledger[layer], int(row), int(column))
+        top, left, high, wide = ledger[layer].sees(int(row), int(column))
         edge = max(0, -top, -left, top + high - size[1], left + wide - size[2])
         padded = F.pad(image, [edge] * 4, value=outside)
         top, left = top + edge, left + edge
