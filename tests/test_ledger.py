@@ -261,7 +261,7 @@ def patched():
         (nn.Sequential(patched()), (4,), TypeError, "layer 0: this ReLU got a forward"),
         (nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))), (4,),
          TypeError, "parametrize"),
-        (nn.Sequential(older_weight_norm()), (3, 8, 8), TypeError, "rule of Conv2d"),
+        (nn.Sequential(older_weight_norm()), (3, 8, 8), TypeError, "of this Conv2d"),
         (nn.Upsample(2), (1, 7, 7), TypeError, "no rule for Upsample"),
         (torch.relu, (4,), TypeError, "nn.Sequential or a layer"),
     ],

@@ -1,9 +1,6 @@
 """The ledger: what every layer of a network does, by arithmetic alone.
 
-    led = ledger(net, (3, 227, 227))
-    print(led)
-
-It never runs the network and never makes a tensor; `led.verify()` runs it, once, and
+It never runs the network and never makes a tensor; `Ledger.verify` runs it, once, and
 compares. The rules, layer by layer, are in layers.py.
 """
 
@@ -56,30 +53,24 @@ class Ledger:
 
     @cached_property
     def minimum_input(self) -> int | None:
-        """Side of the smallest square input that reaches the end of the image layers.
+        """Side of the smallest square that reaches the first Flatten or Linear.
 
-        These are the layers before the first Flatten or Linear. None where the input
-        is no image.
+        None where the input is no image.
         """
         if len(self.input_shape) != 3:
             return None
         images = advice.image_layers([row.module for row in self.rows])
         channels, *size = self.input_shape
-        found = advice.squares_that_fit(images, channels, max(size))
-        return found[0] if found else None
+        return advice.smallest_square(images, channels, max(size))
 
     @property
     def caption(self) -> str:
-        """The input, the totals, and the smallest square that does, in one line.
-
-        `minimum_input` is true of the image layers; the linear layers behind them want
-        one number of features, and so take few sizes only.
-        """
+        """The input, the totals, and the smallest square that does, in one line."""
         text = f"Input {tables.shape_text(self.input_shape)}"
         text += f" · {self.total_parameters:,} parameters"
         text += f" · {self.total_macs:,} multiply-accumulates"
         side, modules = self.minimum_input, [row.module for row in self.rows]
-        if side is None or side == 1:
+        if side in (None, 1):
             return text
         images = advice.image_layers(modules)
         if len(images) == len(modules):
@@ -88,10 +79,7 @@ class Ledger:
         return f"{text} · at least {side}×{side} to reach the {end}"
 
     def verify(self) -> Verification:
-        """Run the network once with torchinfo and compare every row.
-
-        See `alexnet_lab.arithmetic.verification.verify`. Taught in 01.
-        """
+        """Run the network once with torchinfo and compare every row. Taught in 01."""
         return verify(self.net, self.input_shape, self.rows)
 
     def __getitem__(self, key: str | int) -> Row:
@@ -126,17 +114,15 @@ def ledger(net: nn.Module, input_shape: Sequence[int]) -> Ledger:
     Taught in 01.
 
     Args:
-        net: an nn.Sequential, nested or not, or a single layer. Its tensors are not
-            looked at: it may live on any device, the meta device too, and its lazy
-            layers need not have run. Weights tied between two different layers count
-            twice (as in torchinfo); a layer that stands twice in the net, once.
-        input_shape: (channels, height, width), or (features,) for a net of linear
-            layers; without the batch.
+        net: an nn.Sequential, nested or not, or a single layer, on any device, the meta
+            device too; lazy layers need not have run. Weights tied between two layers
+            count twice (as in torchinfo); a layer that stands twice in the net, once.
+        input_shape: (channels, height, width), or (features,); without the batch.
 
     Raises:
         UnknownLayerError: a layer without a rule; the message shows how to add one.
-        LedgerError: a layer that rejects its input; the message shows the arithmetic
-            and what would fit. It is a ValueError.
+        LedgerError: a layer that rejects its input (a ValueError); the message shows
+            the arithmetic and what would fit.
         TypeError, ValueError: an input_shape that is none.
     """
     shape = start = _checked(input_shape)
@@ -153,10 +139,7 @@ def ledger(net: nn.Module, input_shape: Sequence[int]) -> Ledger:
             text = advice.explain(error, name, modules, start, rows)
             raise LedgerError(text) from error
         if field and step.window:
-            down, across = (
-                a.through(b) for a, b in zip(field, step.window, strict=True)
-            )
-            field = down, across
+            field = field[0].through(step.window[0]), field[1].through(step.window[1])
         else:
             field = None
         row = Row(name=name, module=layer, input_shape=shape, field=field, **vars(step))
@@ -186,13 +169,11 @@ def _checked(input_shape: Sequence[int]) -> Shape:
     if isinstance(input_shape, str) or not isinstance(input_shape, Sequence):
         raise TypeError(f"input_shape must be a tuple, {right}, not {input_shape!r}.")
     shape = tuple(input_shape)
-    if not all(isinstance(n, int) and not isinstance(n, bool) for n in shape):
+    if not all(type(n) is int for n in shape):
         raise TypeError(f"input_shape must hold whole numbers, but is {shape}.")
     if len(shape) == 4:
-        raise ValueError(
-            f"input_shape {shape} has four numbers: leave out the batch and write "
-            f"{shape[1:]}."
-        )
+        without = f"leave out the batch and write {shape[1:]}"
+        raise ValueError(f"input_shape {shape} has four numbers: {without}.")
     if not 1 <= len(shape) <= 3:
         raise ValueError(f"input_shape must be {right}, but is {shape}.")
     if min(shape) < 1:

@@ -1,14 +1,14 @@
 """What to say where a network and its input don't fit: searches and messages.
 
-A search asks of a square input whether it is too small, fits, or is too large. The
-answer can only change in this order as the square grows, so that halving the range
-finds where it does; the ends that are reported were tried.
+A square input is too small for a net, fits, or is too large, in this order as it grows,
+so that halving the range finds the ends; those that are reported were tried.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from functools import partial
 from itertools import groupby, takewhile
 
 from torch import nn
@@ -18,25 +18,29 @@ from alexnet_lab.arithmetic.rules import CountError, Row, Shape, UnknownLayerErr
 from alexnet_lab.arithmetic.sizes import SizeError
 
 
-def squares_that_fit(
-    layers: Sequence[nn.Module], channels: int, up_to: int
-) -> tuple[int, int] | None:
-    """Return the first and last side of the square images that all layers accept.
-
-    None where no side from 1 to `up_to` does.
-    """
-
-    def judge(side: int) -> int:
-        return _judge(layers, (channels, side, side))
-
-    sides = range(up_to + 1)
-    first = bisect_left(sides, 0, lo=1, key=judge)
-    last = bisect_right(sides, 0, lo=first, key=judge) - 1
-    return (first, last) if first <= last else None
+def smallest_square(layers: Sequence[nn.Module], channels: int, up_to: int
+                    ) -> int | None:  # fmt: skip
+    """Return the smallest side, up to `up_to`, of a square that all layers accept."""
+    judge = partial(_judge, layers, channels)
+    side = bisect_left(range(up_to + 1), 0, lo=1, key=judge)
+    return side if side <= up_to and judge(side) == 0 else None
 
 
-def _judge(layers: Sequence[nn.Module], shape: Shape) -> int:
-    """Say whether a shape is too small for some layer (−1), fits (0), or too large."""
+def _sides(layers: Sequence[nn.Module], channels: int, up_to: int) -> str:
+    """Return the sides that fit, as in `227 to 258`; empty where none up to here do."""
+    first = smallest_square(layers, channels, up_to)
+    if first is None:
+        return ""
+    judge = partial(_judge, layers, channels)
+    last = bisect_right(range(up_to + 1), 0, lo=first, key=judge) - 1
+    if last == up_to:
+        return f"{first} or more"
+    return f"{first} to {last}" if last > first else f"{first}"
+
+
+def _judge(layers: Sequence[nn.Module], channels: int, side: int) -> int:
+    """Say whether a square is too small for some layer (−1), fits (0), or too large."""
+    shape: Shape = channels, side, side
     try:
         for layer in layers:
             shape = step(layer, shape).output_shape
@@ -59,13 +63,9 @@ def called(name: str) -> str:
 
 def explain(error: ValueError, name: str, layers: Sequence[nn.Module],
             input_shape: Shape, rows: Sequence[Row]) -> str:  # fmt: skip
-    """Return the message for the layer after `rows`, which rejected its input.
+    """Return the message for the layer after `rows`, named `name`, whose rule raised.
 
-    Args:
-        error: what its rule said.
-        name: the layer's.
-        layers: all layers of the net, of which `rows` are the first.
-        input_shape: the net's.
+    `layers` are all of the net, which gets an input of `input_shape`.
     """
     layer, text = layers[len(rows)], f"{error}".rstrip(".")
     maps = [input_shape, *(row.output_shape for row in rows)]
@@ -88,14 +88,14 @@ def _enough(layers: Sequence[nn.Module], input_shape: Shape) -> list[str]:
     """Say how large a square must be: for the image layers, and for the whole net."""
     channels, *size = input_shape
     images = image_layers(layers)
-    least = squares_that_fit(images, channels, 2**16)
+    least = smallest_square(images, channels, 2**16)
     if least is None:
         return []
     if len(images) == len(layers):
-        return [f"The smallest square input is {least[0]}."]
+        return [f"The smallest square input is {least}."]
     before = f"The layers before the {type(layers[len(images)]).__name__}"
-    text = f"{before} need at least {least[0]}×{least[0]}"
-    fit = _sides(layers, channels, 2 * max(*size, least[0], 512))
+    text = f"{before} need at least {least}×{least}"
+    fit = _sides(layers, channels, 2 * max(*size, least, 512))
     return [
         f"{text}; square inputs that fit the whole net: {fit}." if fit else f"{text}."
     ]
@@ -108,7 +108,7 @@ def _features(error: CountError, name: str, layers: Sequence[nn.Module],
     source = next((r for r in reversed(rows) if r.input_shape != r.output_shape), None)
     if source is None:
         return f"{text}gets {error.got:,}."
-    text += f"{called(source.name)} gives {source.formula or f'{error.got:,}'}"
+    text += f"{called(source.name)} gives {source.formula or format(error.got, ',')}"
     if len(source.input_shape) != 3:
         return f"{text}."
     channels, *size = rows[0].input_shape
@@ -117,11 +117,3 @@ def _features(error: CountError, name: str, layers: Sequence[nn.Module],
     if fit:
         advice = f"square inputs that fit: {fit}"
     return f"{text}; {advice}.\nSizes here, from the input on: {ladder}."
-
-
-def _sides(layers: Sequence[nn.Module], channels: int, up_to: int) -> str:
-    """Return the sides that fit, as in `227 to 258`; empty where none up to here do."""
-    first, last = squares_that_fit(layers, channels, up_to) or (0, -1)
-    if last == up_to:
-        return f"{first} or more"
-    return f"{first} to {last}" if last > first else f"{first}" * (last == first)

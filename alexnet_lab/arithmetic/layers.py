@@ -20,8 +20,7 @@ def slide(size: Sequence[int], kernel_size: int | Pair, stride: int | Pair = 1,
           ceil_mode: bool = False) -> tuple[Sweep, Sweep]:  # fmt: skip
     """Slide a window over an image of (height, width), as layers of torch.nn do.
 
-    Raises:
-        SizeError: the window doesn't fit; it says in which direction if only in one.
+    SizeError if it doesn't fit, which says in which direction if they differ.
     """
     settings = [pair(value) for value in (size, kernel_size, stride, padding, dilation)]
     ways, sweeps = list(zip(*settings, strict=True)), []
@@ -47,10 +46,7 @@ def slid(ways: tuple[Sweep, Sweep], channels: int, **fields: Any) -> Step:
 
 
 def unchanged(shape: Shape, **fields: Any) -> Step:
-    """Return the Step of a layer that works position by position and keeps the shape.
-
-    `fields` are further ones of Step, such as parameters.
-    """
+    """Return the Step of a layer that works position by position; `fields` as above."""
     if len(shape) == 3:
         fields = {"window": (Field(), Field()), "leftover": 0, **fields}
     return Step(output_shape=shape, **fields)
@@ -104,10 +100,7 @@ def times(*sizes: int) -> str:
 
 def weighted(layer: Any, places: Sequence[int], reads: Sequence[int],
              outputs: int) -> dict[str, Any]:  # fmt: skip
-    """Count the weights and the work of `outputs` units that stand in each place.
-
-    Each reads prod(reads) numbers, and has a bias where the layer has any.
-    """
+    """Count the weights and work of `outputs` units in each place, biases if any."""
     weights, biases = math.prod(reads), int(layer.bias is not None)
     parameters = (weights + biases) * outputs
     factors = [f"({product(*reads)} + 1)"] if biases else reads
@@ -120,7 +113,7 @@ def weighted(layer: Any, places: Sequence[int], reads: Sequence[int],
 
 
 def short(value: Any) -> str:
-    """Return a setting or size on one line: `3`, or `3×5` where height and width differ."""
+    """Return a setting or a size as `3`, or `3×5` where height and width differ."""
     height, width = pair(value)
     return f"{height}" if height == width else times(height, width)
 
@@ -171,19 +164,17 @@ def pool2d(layer: Any, shape: Shape) -> Step:
 def _window_label(layer: Any, stride: int | Pair) -> str:
     """Return a convolution or a pool on one line: `Conv2d 11×11/4 p2 g2`."""
     text = f"{type(layer).__name__} {times(*pair(layer.kernel_size))}"
-    if pair(stride) != (1, 1):
-        text += f"/{short(stride)}"
-    if layer.padding == "same":
-        text += " same"
-    elif layer.padding != "valid" and pair(layer.padding) != (0, 0):
-        text += f" p{short(layer.padding)}"
-    dilation = getattr(layer, "dilation", 1)
-    if pair(dilation) != (1, 1):
-        text += f" d{short(dilation)}"
-    if getattr(layer, "groups", 1) > 1:
-        text += f" g{layer.groups}"
-    if getattr(layer, "padding_mode", "zeros") != "zeros":
-        text += f" {layer.padding_mode}"
+    settings = [
+        ("/", stride, 1),
+        (" p", 0 if isinstance(layer.padding, str) else layer.padding, 0),
+        (" ", "same" if layer.padding == "same" else "", ""),
+        (" d", getattr(layer, "dilation", 1), 1),
+        (" g", getattr(layer, "groups", 1), 1),
+        (" ", getattr(layer, "padding_mode", "zeros"), "zeros"),
+    ]
+    for mark, value, usual in settings:
+        if pair(value) != (usual, usual):
+            text += mark + short(value)
     return text + (" ceil" if getattr(layer, "ceil_mode", False) else "")
 
 
@@ -305,9 +296,9 @@ def norm(layer: Any, shape: Shape) -> Step:
         )
     if layer.affine or layer.track_running_stats:
         expect_channels(layer.num_features or shape[0], shape)  # 0: lazy, not run yet
-    if isinstance(layer, (nn.InstanceNorm2d, nn.LazyInstanceNorm2d)):
-        if math.prod(shape[1:]) == 1 and not layer.track_running_stats:
-            raise ValueError(f"needs more than one pixel a map: {times(*shape)}")
+    alone = isinstance(layer, (nn.InstanceNorm2d, nn.LazyInstanceNorm2d))
+    if alone and math.prod(shape[1:]) == 1 and not layer.track_running_stats:
+        raise ValueError(f"needs more than one pixel a map, but gets {times(*shape)}")
     return _scaled(layer, shape, shape[0])
 
 
@@ -332,7 +323,7 @@ def layer_norm(layer: Any, shape: Shape) -> Step:
 
 
 def _scaled(layer: Any, shape: Shape, *sizes: int) -> Step:
-    """Return the Step of a norm: no parameters, a scale, or a scale and a shift each."""
+    """Return the Step of a norm: nothing to train, a scale, or a scale and a shift."""
     has = sum(getattr(layer, name, None) is not None for name in ("weight", "bias"))
     if not has:
         return unchanged(shape)
@@ -376,23 +367,18 @@ def linear(layer: nn.Linear, shape: Shape) -> Step:
     *places, gets = shape
     features, outputs = layer.in_features or gets, layer.out_features
     if features != gets:
-        text = f"expects {features:,} features, but gets "
-        raise CountError(text + _features(features, shape), features, gets)
+        text = f"expects {features:,} features, but gets {times(*shape)}"
+        if places:
+            total = math.prod(shape)
+            fits = "fits" if total == features else "doesn't fit either"
+            text += (
+                f". A Linear works on the last dimension only, which is {gets}: an "
+                f"nn.Flatten() before it is missing. {product(*shape)} = {total:,} {fits}"
+            )
+        raise CountError(text, features, gets)
     return Step(
         output_shape=(*places, outputs),
         **weighted(layer, places, [features], outputs),
         macs_formula=worked(*places, features, outputs),
         layer=f"{type(layer).__name__} {features:,}→{outputs:,}",
-    )
-
-
-def _features(wanted: int, shape: Shape) -> str:
-    if len(shape) == 1:
-        return f"{shape[0]:,}"
-    total = math.prod(shape)
-    fits = "fits" if total == wanted else "doesn't fit either"
-    return (
-        f"{times(*shape)}. A Linear works on the last dimension only, which is "
-        f"{shape[-1]}: an nn.Flatten() before it is missing. {product(*shape)} = "
-        f"{total:,} {fits}"
     )

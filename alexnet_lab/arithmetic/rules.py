@@ -155,9 +155,7 @@ def rule_of(layer_type: type[nn.Module]) -> Rule:
 
     `rule(MyConv)(rule_of(nn.Conv2d))` says that MyConv, which has a forward of its
     own, still computes what nn.Conv2d does, as far as the ledger is concerned.
-
-    Raises:
-        UnknownLayerError: there is none, or the type replaces its parent's forward.
+    UnknownLayerError if there is none, or if the type replaces its parent's forward.
     """
     computes = {"forward", "__call__", "_conv_forward"}
     overridden = False
@@ -181,22 +179,19 @@ def is_container(module: nn.Module) -> bool:
 def step(layer: nn.Module, shape: Shape) -> Step:
     """Apply the rule of a layer to the shape that enters it, without the batch.
 
-    Raises:
-        UnknownLayerError: no rule serves this layer.
-        ValueError: the layer rejects this shape.
+    UnknownLayerError if no rule serves the layer, ValueError if it rejects the shape.
     """
     kind = type(layer)
     if "forward" in vars(layer):
         raise UnknownLayerError(
             f"this {kind.__name__} got a forward of its own, which no rule can know."
         )
-    # weight_norm, spectral_norm and pruning of the older kind leave these behind
-    renamed = {"weight_g", "weight_orig"} & layer._parameters.keys()
-    if renamed or "parametrizations" in layer._modules:
-        plain = kind if renamed else kind.__mro__[1]
+    # weight_norm, spectral_norm and pruning leave these behind
+    marks = {"weight_g", "weight_orig", "parametrizations"}
+    if not marks.isdisjoint({*layer._parameters, *layer._modules}):
         raise UnknownLayerError(
-            "its weights come from torch.nn.utils or its parametrize, and the rule of "
-            f"{plain.__name__} doesn't know how many parameters that takes."
+            f"the weights of this {kind.__name__} come from torch.nn.utils or its "
+            "parametrize, and its rule doesn't know how many parameters that takes."
         )
     result = rule_of(kind)(layer, shape)
     if not isinstance(result, Step):

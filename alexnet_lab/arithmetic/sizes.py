@@ -48,7 +48,10 @@ class Field(NamedTuple):
 class Sweep:
     """A window's way along one dimension; its arguments are those of `output_size`.
 
-    `before` and `after` are the positions which padding adds to either end.
+    `before` and `after` are the positions which padding adds to either end, `span` those
+    from the window's first element to its last, `positions` the output's size. Ceil
+    mode drops windows that start past the input (`dropped`), and its last may stick out
+    of the padded input (`overhang`), of which others leave the end unread (`leftover`).
     """
 
     def __init__(self, size: int, kernel_size: int, stride: int = 1,
@@ -58,50 +61,28 @@ class Sweep:
         self.kernel_size = _whole("kernel_size", kernel_size)
         self.stride = _whole("stride", stride)
         self.dilation = _whole("dilation", dilation)
+        self.span = self.dilation * (self.kernel_size - 1) + 1
         if not isinstance(ceil_mode, bool):
             raise TypeError(f"ceil_mode must be True or False, not {ceil_mode!r}.")
         self.ceil_mode = ceil_mode
         self.before, self.after = self._ends(padding)
+        self.padded = self.before + self.size + self.after
+        room = self.padded - self.span
+        fit = (-(-room // self.stride) if ceil_mode else room // self.stride) + 1
+        # Ceil mode's last start lies in the input, or in the padding before it.
+        starts = (self.before + self.size - 1) // self.stride + 1
+        self.positions = min(fit, starts) if ceil_mode else fit
+        self.dropped = fit - self.positions
+        end = (self.positions - 1) * self.stride + self.span
+        self.leftover = max(0, self.padded - end)
+        self.overhang = max(0, end - self.padded)
         if self.positions < 1:
             raise SizeError(self._misfit())
-
-    @property
-    def span(self) -> int:
-        """Positions from the window's first element to its last: d·(k − 1) + 1."""
-        return self.dilation * (self.kernel_size - 1) + 1
 
     @property
     def field(self) -> Field:
         """What the positions of the output read."""
         return Field(self.span, self.stride, -self.before)
-
-    @property
-    def padded(self) -> int:
-        """Positions of the padded input."""
-        return self.before + self.size + self.after
-
-    @property
-    def positions(self) -> int:
-        """How many windows there are: the size of the output."""
-        return self._uncut - self.dropped
-
-    @property
-    def dropped(self) -> int:
-        """Windows that ceil mode adds and drops again: they start past the input."""
-        if not self.ceil_mode:
-            return 0
-        # The last start allowed lies in the input, or in the padding before it.
-        return max(0, self._uncut - ((self.before + self.size - 1) // self.stride + 1))
-
-    @property
-    def leftover(self) -> int:
-        """Positions at the end of the padded input which the last window leaves."""
-        return max(0, self.padded - self._end)
-
-    @property
-    def overhang(self) -> int:
-        """Positions by which ceil mode's last window sticks out of the padded input."""
-        return max(0, self._end - self.padded)
 
     @property
     def working(self) -> str:
@@ -127,15 +108,6 @@ class Sweep:
         # Rounded up, any part of a step counts, but the last window starts inside.
         enough = (steps - 1) * self.stride + 1 + self.span - ends
         return max(1, enough, steps * self.stride + 1 - self.before)
-
-    @property
-    def _uncut(self) -> int:
-        room = self.padded - self.span
-        return (-(-room // self.stride) if self.ceil_mode else room // self.stride) + 1
-
-    @property
-    def _end(self) -> int:
-        return (self.positions - 1) * self.stride + self.span
 
     def _ends(self, padding: Padding) -> tuple[int, int]:
         if padding == "valid":
@@ -172,19 +144,17 @@ def output_size(size: int, kernel_size: int, stride: int = 1, padding: Padding =
 
     Args:
         size: positions of the input (pixels of one side), without padding.
-        kernel_size: elements of the window along this dimension.
+        kernel_size, dilation: elements of the window, positions from one to the next.
         stride: positions from one window to the next.
         padding: positions added to both ends; or a pair (before, after) for this one
             dimension; or 'valid' (none) or 'same' (as many as keep the size, the odd
             one after the input, as in nn.Conv2d; stride must be 1).
-        dilation: positions from one element of the window to the next.
         ceil_mode: round up instead of down, as pools may. As in PyTorch the last
             window must start inside the input or the padding before it.
 
     Raises:
         SizeError: the window does not fit even once (a ValueError).
-        ValueError: a number out of range, such as stride 0 or negative padding.
-        TypeError: something other than a whole number, such as a tuple.
+        ValueError, TypeError: a number out of range, or no whole number.
 
     >>> output_size(227, kernel_size=11, stride=4)
     55
