@@ -11,22 +11,24 @@ from typing import Any
 
 from torch import nn
 
-from alexnet_lab.arithmetic.rules import CountError, Pair, Shape, Step, one, rule
+from alexnet_lab.arithmetic.rules import CountError, Shape, Step, one, rule
 from alexnet_lab.arithmetic.sizes import Field, SizeError, Sweep
 
+Setting = int | tuple[int, ...]  # for both directions, or (height, width)
 
-def slide(size: Sequence[int], kernel_size: int | Pair, stride: int | Pair = 1,
-          padding: str | int | Pair = 0, dilation: int | Pair = 1,
+
+def slide(size: Sequence[int], kernel_size: Setting, stride: Setting = 1,
+          padding: str | Setting = 0, dilation: Setting = 1,
           ceil_mode: bool = False) -> tuple[Sweep, Sweep]:  # fmt: skip
     """Slide a window over an image of (height, width), as layers of torch.nn do.
 
     SizeError if it doesn't fit, which says in which direction if they differ.
     """
-    settings = [pair(value) for value in (size, kernel_size, stride, padding, dilation)]
-    ways, sweeps = list(zip(*settings, strict=True)), []
+    settings = size, kernel_size, stride, padding, dilation, bool(ceil_mode)
+    ways, sweeps = list(zip(*map(pair, settings), strict=True)), []
     for way, name in zip(ways, ("height", "width"), strict=True):
         try:
-            sweeps.append(Sweep(*way, ceil_mode=bool(ceil_mode)))
+            sweeps.append(Sweep(*way))
         except SizeError as error:
             where = "" if ways[0] == ways[1] else f"along the {name}: "
             raise SizeError(f"{where}{error}") from None
@@ -133,10 +135,8 @@ def conv2d(layer: nn.Conv2d, shape: Shape) -> Step:
     for way in ways:
         most = {"reflect": way.size - 1, "circular": way.size}.get(layer.padding_mode)
         if most is not None and way.after > most:
-            raise ValueError(
-                f"pads {way.after} by {layer.padding_mode} copies of {way.size} "
-                f"pixels, which give {most} at most"
-            )
+            copies = f"{layer.padding_mode} copies of {way.size} pixels"
+            raise ValueError(f"pads {way.after} by {copies}, which give {most} at most")
     places = [way.positions for way in ways]
     reads = *layer.kernel_size, channels // groups
     counts = weighted(layer, places, reads, outputs)
@@ -154,14 +154,13 @@ def pool2d(layer: Any, shape: Shape) -> Step:
     ways = slide(size, *setting, layer.ceil_mode)
     for way in ways:
         if way.before > way.kernel_size // 2:  # whatever the dilation
-            raise ValueError(
-                f"pads {way.before}, but a pool may pad half its window at most, "
-                f"{way.kernel_size}//2 = {way.kernel_size // 2}"
-            )
+            half = f"half its window at most, {way.kernel_size}//2 = "
+            half += f"{way.kernel_size // 2}"
+            raise ValueError(f"pads {way.before}, but a pool may pad {half}")
     return slid(ways, channels, layer=_window_label(layer, stride))
 
 
-def _window_label(layer: Any, stride: int | Pair) -> str:
+def _window_label(layer: Any, stride: Setting) -> str:
     """Return a convolution or a pool on one line: `Conv2d 11×11/4 p2 g2`."""
     text = f"{type(layer).__name__} {times(*pair(layer.kernel_size))}"
     settings = [
@@ -341,10 +340,8 @@ def flatten(layer: nn.Flatten, shape: Shape) -> Step:
     if start > end:
         raise ValueError(f"starts at dimension {start + 1}, after its end {end + 1}")
     if start < 0 < end + 1:
-        raise ValueError(
-            "merges the batch into the features (start_dim=0); start_dim=1 leaves the "
-            "images apart"
-        )
+        remedy = "start_dim=1 leaves the images apart"
+        raise ValueError(f"merges the batch into the features (start_dim=0); {remedy}")
     if start == end:
         return unchanged(shape)
     merged = shape[start : end + 1]
@@ -372,8 +369,8 @@ def linear(layer: nn.Linear, shape: Shape) -> Step:
             total = math.prod(shape)
             fits = "fits" if total == features else "doesn't fit either"
             text += (
-                f". A Linear works on the last dimension only, which is {gets}: an "
-                f"nn.Flatten() before it is missing. {product(*shape)} = {total:,} {fits}"
+                f". A Linear works on the last dimension only, which is {gets}: an nn."
+                f"Flatten() before it is missing. {product(*shape)} = {total:,} {fits}"
             )
         raise CountError(text, features, gets)
     return Step(

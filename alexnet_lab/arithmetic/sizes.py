@@ -48,10 +48,10 @@ class Field(NamedTuple):
 class Sweep:
     """A window's way along one dimension; its arguments are those of `output_size`.
 
-    `before` and `after` are the positions which padding adds to either end, `span` those
-    from the window's first element to its last, `positions` the output's size. Ceil
-    mode drops windows that start past the input (`dropped`), and its last may stick out
-    of the padded input (`overhang`), of which others leave the end unread (`leftover`).
+    `before` and `after` are the positions which padding adds, `span` those from the
+    window's first element to its last, `positions` the output's size. The last window
+    leaves `leftover` positions of the padded input, or sticks out of it by `overhang`
+    in ceil mode, which drops windows that start past the input (`dropped`).
     """
 
     def __init__(self, size: int, kernel_size: int, stride: int = 1,

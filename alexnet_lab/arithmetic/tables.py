@@ -49,15 +49,14 @@ def shape_text(shape: Shape) -> str:
 
 def _cells(row: Row) -> list[str]:
     windowed = row.leftover is not None and row.formula
+    counts = _count(row.parameters), _count(row.macs)
+    ways = row.receptive_field, row.jump, row.leftover if windowed else None
     return [
         row.name,
         row.layer,
         shape_text(row.output_shape),
-        _count(row.parameters),
-        _count(row.macs),
-        _ways(row.receptive_field),
-        _ways(row.jump),
-        _ways(row.leftover) if windowed else "",
+        *counts,
+        *map(_ways, ways),
     ]
 
 

@@ -28,23 +28,25 @@ class Verification:
     """What `Ledger.verify` found; printing it shows a line for each row."""
 
     rows: Sequence[Row]
-    differences: Sequence[Sequence[str]]  # "output: ledger 54, torchinfo 55"
+    comparisons: Sequence[
+        Sequence[str]
+    ]  # "output: ledger 54, torchinfo 55"
     parameters: tuple[int, int]  # in all: the ledger's, torchinfo's
 
     @property
     def exact(self) -> bool:
         """True if every row and the total number of parameters agree."""
         ours, theirs = self.parameters
-        return ours == theirs and not any(self.differences)
+        return ours == theirs and not any(self.comparisons)
 
     def __str__(self) -> str:
-        names = max(len(row.name) for row in self.rows)
-        layers = max(len(row.layer) for row in self.rows)
+        names = max((len(row.name) for row in self.rows), default=0)
+        layers = max((len(row.layer) for row in self.rows), default=0)
         lines = []
-        for row, found in zip(self.rows, self.differences, strict=True):
+        for row, found in zip(self.rows, self.comparisons, strict=True):
             words = f"differs: {'; '.join(found)}" if found else "exact"
             lines.append(f"{row.name:{names}}  {row.layer:{layers}}  {words}")
-        good = sum(not found for found in self.differences)
+        good = sum(not found for found in self.comparisons)
         ours, theirs = self.parameters
         words = "exact" if ours == theirs else f"differs, torchinfo {theirs:,}"
         end = f"{good} of {len(lines)} rows exact; total parameters {ours:,}: {words}"
@@ -75,9 +77,9 @@ def verify(net: nn.Module, input_shape: Sequence[int], rows: Sequence[Row]
     wanted = {id(row.module) for row in rows}  # the others are containers
     ran = (info for info in _summary(net, input_shape) if info.executed)
     found = [info for info in ran if id(info.module) in wanted]
-    differences = [_differences(*both) for both in zip(rows, found, strict=True)]
+    comparisons = [_differences(*both) for both in zip(rows, found, strict=True)]
     seen = sum(0 if info.is_recursive else info.num_params for info in found)
-    return Verification(rows, differences, (sum(r.parameters for r in rows), seen))
+    return Verification(rows, comparisons, (sum(r.parameters for r in rows), seen))
 
 
 def _differences(row: Row, info: Any) -> list[str]:
