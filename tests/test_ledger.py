@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from alexnet_lab.arithmetic import Ledger, LedgerError, Step, ledger, rule, rule_of
+from alexnet_lab.arithmetic.layers import unchanged
 from alexnet_lab.arithmetic.rules import _RULES
 
 
@@ -301,6 +302,18 @@ def test_a_rule_of_one_s_own(clean_rules):
         rule(halve)
     with pytest.raises(TypeError, match="write @rule"):
         rule()
+
+
+def test_advice_halves_the_sides_instead_of_trying_each(clean_rules):
+    calls = []
+    rule(Own)(lambda layer, shape: calls.append(shape) or unchanged(shape))
+    net = nn.Sequential(*(Own() for _ in range(100)), nn.Flatten(), nn.Linear(300, 2))
+    with pytest.raises(LedgerError, match="square inputs that fit: 10\\."):
+        ledger(net, (3, 32, 32))
+    assert len(calls) < 25 * 100
+    calls.clear()
+    assert ledger(net[:100], (3, 227, 227)).minimum_input == 1
+    assert len(calls) < 12 * 100
 
 
 # Structure ------------------------------------------------------------------------

@@ -182,9 +182,7 @@ def test_the_right_edge_of_224_shows_the_pixel_that_no_window_reads():
 
 
 def test_left_over_tells_pixels_from_zeros():
-    assert (
-        Sliding(224, 11, 4, 1).left_over_words == "left over: 3 (2 pixels, 1 zero)"
-    )
+    assert Sliding(224, 11, 4, 1).left_over_words == "left over: 3 (2 pixels, 1 zero)"
     assert Sliding(224, 11, 4, 2).left_over_words == "left over: 1 zero"
 
 
@@ -289,7 +287,7 @@ def test_the_field_on_the_image_is_where_the_gradient_is(net, size, unit):
 
 def test_field_on_image_rejects_what_does_not_belong(alexnet_ledger):
     image = torch.zeros(3, 227, 227)
-    with pytest.raises(ValueError, match="not \\(13, 0\\)"):
+    with pytest.raises(ValueError, match="no unit \\(13, 0\\)"):
         plots.draw_field_on_image(alexnet_ledger, "conv5", image, 13, 0)
     with pytest.raises(ValueError, match="227×227"):
         plots.draw_field_on_image(alexnet_ledger, "conv5", image[:, :224], 0, 0)

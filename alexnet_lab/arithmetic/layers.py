@@ -1,7 +1,4 @@
-"""The rules for the layers of torch.nn that an image classifier uses.
-
-First what rules share; further rules, such as those of alexnet_lab.models, use it too.
-"""
+"""What rules share, and those for the layers of torch.nn that image classifiers use."""
 
 from __future__ import annotations
 
@@ -20,10 +17,7 @@ Setting = int | tuple[int, ...]  # for both directions, or (height, width)
 def slide(size: Sequence[int], kernel_size: Setting, stride: Setting = 1,
           padding: str | Setting = 0, dilation: Setting = 1,
           ceil_mode: bool = False) -> tuple[Sweep, Sweep]:  # fmt: skip
-    """Slide a window over an image of (height, width), as layers of torch.nn do.
-
-    SizeError if it doesn't fit, which says in which direction if they differ.
-    """
+    """Slide a window over an image of (height, width); SizeError if it doesn't fit."""
     settings = size, kernel_size, stride, padding, dilation, bool(ceil_mode)
     ways, sweeps = list(zip(*map(pair, settings), strict=True)), []
     for way, name in zip(ways, ("height", "width"), strict=True):
@@ -153,10 +147,10 @@ def pool2d(layer: Any, shape: Shape) -> Step:
     setting = layer.kernel_size, stride, layer.padding, getattr(layer, "dilation", 1)
     ways = slide(size, *setting, layer.ceil_mode)
     for way in ways:
-        if way.before > way.kernel_size // 2:  # whatever the dilation
-            half = f"half its window at most, {way.kernel_size}//2 = "
-            half += f"{way.kernel_size // 2}"
-            raise ValueError(f"pads {way.before}, but a pool may pad {half}")
+        half = way.kernel_size // 2  # whatever the dilation
+        if way.before > half:
+            most = f"half its window at most, {way.kernel_size}//2 = {half}"
+            raise ValueError(f"pads {way.before}, but a pool may pad {most}")
     return slid(ways, channels, layer=_window_label(layer, stride))
 
 

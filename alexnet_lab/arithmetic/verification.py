@@ -28,9 +28,7 @@ class Verification:
     """What `Ledger.verify` found; printing it shows a line for each row."""
 
     rows: Sequence[Row]
-    comparisons: Sequence[
-        Sequence[str]
-    ]  # "output: ledger 54, torchinfo 55"
+    comparisons: Sequence[Sequence[str]]  # "output: ledger 54, torchinfo 55"
     parameters: tuple[int, int]  # in all: the ledger's, torchinfo's
 
     @property
