@@ -114,9 +114,6 @@ def short(value: Any) -> str:
     return f"{height}" if height == width else times(height, width)
 
 
-# Windows --------------------------------------------------------------------------
-
-
 @rule(nn.Conv2d)  # and nn.LazyConv2d, which leaves in_channels at 0 until it has run
 def conv2d(layer: nn.Conv2d, shape: Shape) -> Step:
     """Size by `output_size`; (kernel·kernel·in/groups + 1)·out parameters."""
@@ -194,8 +191,7 @@ def adaptive_pool2d(layer: Any, shape: Shape) -> Step:
 def _adaptive(size: int, output: int) -> tuple[str, Field | None]:
     """Describe the windows of an adaptive pool, and give their field if they are even.
 
-    Window i runs from ⌊i·size/output⌋ up to ⌈(i + 1)·size/output⌉ (ATen's
-    AdaptivePooling.h). These are often, but not always, of one width and evenly apart.
+    Window i runs from ⌊i·size/output⌋ to ⌈(i + 1)·size/output⌉ (AdaptivePooling.h).
     """
     starts = [i * size // output for i in range(output)]
     ends = [-(-(i + 1) * size // output) for i in range(output)]
@@ -232,14 +228,11 @@ def pad2d(layer: Any, shape: Shape) -> Step:
     )
 
 
-# Numbers in their places ------------------------------------------------------------
-
-
 @rule(
-    nn.CELU, nn.ELU, nn.GELU, nn.Hardshrink, nn.Hardsigmoid, nn.Hardswish,
-    nn.Hardtanh, nn.LeakyReLU, nn.LogSigmoid, nn.Mish, nn.RReLU, nn.ReLU, nn.ReLU6,
+    nn.CELU, nn.ELU, nn.GELU, nn.Hardshrink, nn.Hardsigmoid, nn.Hardswish, nn.Hardtanh,
+    nn.Identity, nn.LeakyReLU, nn.LogSigmoid, nn.Mish, nn.RReLU, nn.ReLU, nn.ReLU6,
     nn.SELU, nn.SiLU, nn.Sigmoid, nn.Softplus, nn.Softshrink, nn.Softsign, nn.Tanh,
-    nn.Tanhshrink, nn.Threshold, nn.Identity,
+    nn.Tanhshrink, nn.Threshold,
 )  # fmt: skip
 def elementwise(layer: nn.Module, shape: Shape) -> Step:
     """Number by number."""
@@ -322,9 +315,6 @@ def _scaled(layer: Any, shape: Shape, *sizes: int) -> Step:
         return unchanged(shape)
     count, working = has * math.prod(sizes), worked(has, *sizes)
     return unchanged(shape, parameters=count, parameters_formula=working)
-
-
-# From an image to scores ----------------------------------------------------------
 
 
 @rule(nn.Flatten)
