@@ -10,8 +10,9 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from alexnet_lab.arithmetic.accounting import Ledger, LedgerError, ledger
-from alexnet_lab.arithmetic.rules import _RULES, Step, rule, rule_of
+from alexnet_lab.arithmetic import Ledger, LedgerError, Step, ledger, rule, rule_of
+from alexnet_lab.arithmetic.layers import unchanged
+from alexnet_lab.arithmetic.rules import _RULES
 
 
 def alexnet(
@@ -249,9 +250,9 @@ def patched():
          "before the Flatten need at least 9×9; .* the whole net: 9 or more"),
         (nn.Sequential(nn.MaxPool2d(9), nn.Flatten(), nn.Linear(5, 2)), (3, 8, 8),
          ValueError, r"before the Flatten need at least 9×9\.$"),
-        (nn.CircularPad2d((0, 0, 4, -1)), (1, 4, 4), ValueError, "which give 3"),
+        (nn.Conv2d(1, 1, 3, padding=4, padding_mode="reflect"), (1, 4, 4), ValueError,
+         "pads 4 by reflect copies of 4 pixels, which give 3"),
         (nn.Flatten(0), (3, 4, 4), ValueError, "merges the batch"),
-        (nn.MaxPool2d(2, return_indices=True), (3, 4, 4), ValueError, "indices"),
         (nn.Sequential(OrderedDict(head=nn.Sequential(OrderedDict(own=Own())))), (4,),
          TypeError, r"(?s)head\.own: .*no rule for Own.*@rule\(Own\).*return Step\("),
         (nn.ModuleList([nn.ReLU()]), (4,), TypeError, "no rule for ModuleList"),
@@ -261,8 +262,8 @@ def patched():
         (nn.Sequential(patched()), (4,), TypeError, "layer 0: this ReLU got a forward"),
         (nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))), (4,),
          TypeError, "parametrize"),
-        (nn.Sequential(older_weight_norm()), (3, 8, 8), TypeError, "rule of Conv2d"),
-        (nn.Upsample(), (1, 7, 7), ValueError, "needs a size or a scale_factor"),
+        (nn.Sequential(older_weight_norm()), (3, 8, 8), TypeError, "of this Conv2d"),
+        (nn.Upsample(2), (1, 7, 7), TypeError, "no rule for Upsample"),
         (torch.relu, (4,), TypeError, "nn.Sequential or a layer"),
     ],
 )  # fmt: skip
@@ -301,6 +302,18 @@ def test_a_rule_of_one_s_own(clean_rules):
         rule(halve)
     with pytest.raises(TypeError, match="write @rule"):
         rule()
+
+
+def test_advice_halves_the_sides_instead_of_trying_each(clean_rules):
+    calls = []
+    rule(Own)(lambda layer, shape: calls.append(shape) or unchanged(shape))
+    net = nn.Sequential(*(Own() for _ in range(100)), nn.Flatten(), nn.Linear(300, 2))
+    with pytest.raises(LedgerError, match="square inputs that fit: 10\\."):
+        ledger(net, (3, 32, 32))
+    assert len(calls) < 25 * 100
+    calls.clear()
+    assert ledger(net[:100], (3, 227, 227)).minimum_input == 1
+    assert len(calls) < 12 * 100
 
 
 # Structure ------------------------------------------------------------------------

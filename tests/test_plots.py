@@ -14,7 +14,7 @@ from torch import nn
 
 from alexnet_lab import ledger, output_size, plots
 from alexnet_lab.arithmetic.sizes import leftover, overhang, size_formula
-from alexnet_lab.plots.fields import field_of, growing
+from alexnet_lab.plots.fields import growing
 from alexnet_lab.plots.sliding import Sliding
 from alexnet_lab.plots.style import cut_off, overlapping
 from alexnet_lab.training.history import EpochRecord, History
@@ -184,10 +184,8 @@ def test_the_right_edge_of_224_shows_the_pixel_that_no_window_reads():
 
 
 def test_left_over_tells_pixels_from_zeros():
-    assert (
-        Sliding.of(224, 11, 4, 1).left_over_words == "left over: 3 (2 pixels, 1 zero)"
-    )
-    assert Sliding.of(224, 11, 4, 2).left_over_words == "left over: 1 zero"
+    assert Sliding(224, 11, 4, 1).left_over_words == "left over: 3 (2 pixels, 1 zero)"
+    assert Sliding(224, 11, 4, 2).left_over_words == "left over: 1 zero"
 
 
 @pytest.mark.parametrize(
@@ -202,7 +200,7 @@ def test_left_over_tells_pixels_from_zeros():
 def test_cells_marked_as_read_are_those_torch_reads(
     size, kernel, stride, padding, dilation, ceil_mode
 ):
-    sliding = Sliding.of(size, kernel, stride, padding, dilation, ceil_mode)
+    sliding = Sliding(size, kernel, stride, padding, dilation, ceil_mode)
     if ceil_mode:
         layer = nn.AvgPool1d(kernel, stride, padding, ceil_mode=True)
     else:
@@ -284,14 +282,14 @@ def test_the_field_on_the_image_is_where_the_gradient_is(net, size, unit):
     rows = x.grad[0, 0].sum(1).nonzero().flatten()
     columns = x.grad[0, 0].sum(0).nonzero().flatten()
     led = ledger(net, (1, size, size))
-    top, left, high, wide = field_of(led, led.rows[-1], *unit)
+    top, left, high, wide = led.rows[-1].sees(*unit)
     assert (max(top, 0), min(top + high, size) - 1) == (rows[0], rows[-1])
     assert (max(left, 0), min(left + wide, size) - 1) == (columns[0], columns[-1])
 
 
 def test_field_on_image_rejects_what_does_not_belong(alexnet_ledger):
     image = torch.zeros(3, 227, 227)
-    with pytest.raises(ValueError, match="not \\(13, 0\\)"):
+    with pytest.raises(ValueError, match="no unit \\(13, 0\\)"):
         plots.draw_field_on_image(alexnet_ledger, "conv5", image, 13, 0)
     with pytest.raises(ValueError, match="227×227"):
         plots.draw_field_on_image(alexnet_ledger, "conv5", image[:, :224], 0, 0)

@@ -5,16 +5,10 @@ out numbers and shows the working. Whatever runs a network, trains it or draws i
 not; the one exception is `verify`, which holds the ledger against torchinfo.
 """
 
-from alexnet_lab.arithmetic.accounting import (
-    Ledger,
-    LedgerError,
-    Row,
-    UnknownLayerError,
-    ledger,
-    named_layers,
-)
-from alexnet_lab.arithmetic.rules import Step, rule, rule_of
+from alexnet_lab.arithmetic.accounting import Ledger, LedgerError, ledger, named_layers
+from alexnet_lab.arithmetic.rules import Row, Step, UnknownLayerError, rule, rule_of
 from alexnet_lab.arithmetic.sizes import (
+    Field,
     SizeError,
     leftover,
     output_size,
@@ -26,21 +20,7 @@ from alexnet_lab.arithmetic.sizes import (
 from alexnet_lab.arithmetic.verification import torchinfo_text
 
 __all__ = [
-    "Ledger",
-    "LedgerError",
-    "Row",
-    "SizeError",
-    "Step",
-    "UnknownLayerError",
-    "leftover",
-    "ledger",
-    "named_layers",
-    "output_size",
-    "overhang",
-    "receptive_field",
-    "rule",
-    "rule_of",
-    "size_formula",
-    "smallest_input",
-    "torchinfo_text",
-]
+    "Field", "Ledger", "LedgerError", "Row", "SizeError", "Step", "UnknownLayerError",
+    "leftover", "ledger", "named_layers", "output_size", "overhang", "receptive_field",
+    "rule", "rule_of", "size_formula", "smallest_input", "torchinfo_text",
+]  # fmt: skip

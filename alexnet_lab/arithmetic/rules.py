@@ -1,7 +1,6 @@
-"""One rule for each type of layer: what the ledger knows about it.
+"""What a rule says of a layer, what a row of the ledger is, and where rules are kept.
 
-A rule takes a layer and the shape that enters it, without the batch, and returns a
-`Step`: the shape that leaves it and the working behind every number. It looks at the
+A rule takes a layer and the shape that enters it, without the batch, and looks at the
 layer's settings only, never at its tensors. To teach the ledger a layer of your own:
 
     from alexnet_lab.arithmetic import Step, rule
@@ -11,41 +10,41 @@ layer's settings only, never at its tensors. To teach the ledger a layer of your
         channels, height, width = shape
         return Step(output_shape=(channels, height // 2, width // 2))
 
-This file holds the registry and what rules share. The rules for torch.nn are in
-window_rules.py (convolution, pooling, padding) and plain_rules.py (the rest).
+The rules for torch.nn are in layers.py.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
-from alexnet_lab.arithmetic.sizes import SizeError, Sweep
+from alexnet_lab.arithmetic.sizes import Field
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
+Fields = tuple[Field, Field]  # down and across
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """What one layer does to a shape, with the working.
 
-    Shapes have no batch dimension. The formulas end in the result they give, as in
-    `(11·11·3 + 1)·96 = 34,944`, and are empty where there is nothing to work out.
+    Shapes have no batch; counts are for one image. The formulas end in the result they
+    give, as in `(11·11·3 + 1)·96 = 34,944`, and are empty where there is none.
 
     - parameters: numbers that training changes;
-    - macs: multiply-accumulates with the layer's weights, for one image. A pool, a
-      norm or an activation has none;
+    - macs: multiply-accumulates with weights; a pool, a norm or an activation has none;
     - connections: LeCun's count: for each output its weights and its bias;
-    - kernel, stride: what the layer's window spans and how far it moves, (height,
-      width); (1, 1) where each output position reads its own input position; None
-      where outputs have no place in the image, or no even spacing;
-    - leftover: positions of the padded input after the last window (height, width);
-    - label: the layer on one short line; by default the name of its type.
+    - window: what the positions of the output read of the layer's input, down and
+      across; None where they have no place in the image, or no even spacing;
+    - leftover: positions of the padded input after the last window, never read, as one
+      number where height and width agree, else (height, width);
+    - layer: what it is, on one short line, as in `Conv2d 5×5 p2 g2`; by default the
+      name of its type.
     """
 
     output_shape: Shape
@@ -55,10 +54,63 @@ class Step:
     macs: int = 0
     macs_formula: str = ""
     connections: int = 0
-    kernel: Pair | None = None
-    stride: Pair | None = None
-    leftover: Pair | None = None
-    label: str = ""
+    window: Fields | None = None
+    leftover: int | Pair | None = None
+    layer: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row(Step):
+    """A layer in its place: what its rule says, and what follows from the others'.
+
+    - name: the layer's name, those of nested nn.Sequential joined by dots;
+    - module: the layer itself;
+    - parameters: 0 where the layer stood in an earlier row (`shared with …`);
+    - field: what the positions of the output read of the network's input, down and
+      across; None after a layer without a window. It follows the windows alone: what
+      Group-, Instance- and LayerNorm learn from the whole map is left out.
+    """
+
+    name: str
+    module: nn.Module = dataclasses.field(repr=False, compare=False)
+    input_shape: Shape
+    field: Fields | None
+
+    @property
+    def receptive_field(self) -> int | Pair | None:
+        """Pixels of the input that one position depends on, padding included."""
+        return one(way.size for way in self.field) if self.field else None
+
+    @property
+    def jump(self) -> int | Pair | None:
+        """Pixels of the input from one position to the next."""
+        return one(way.jump for way in self.field) if self.field else None
+
+    @property
+    def offset(self) -> int | Pair | None:
+        """Pixel at which the first position's field begins; negative in the padding."""
+        return one(way.offset for way in self.field) if self.field else None
+
+    def sees(self, i: int, j: int) -> tuple[int, int, int, int]:
+        """Return (top, left, height, width) of the pixels that position (i, j) reads.
+
+        Pixel (0, 0) is the image's first; padding may make top and left negative.
+        ValueError where the layer has no receptive field, or no position (i, j).
+        """
+        if self.field is None:
+            raise ValueError(f"{self.name} has no receptive field, as it has no map")
+        _, high, wide = self.output_shape
+        if not (0 <= i < high and 0 <= j < wide):
+            raise ValueError(f"{self.name}'s map is {high}×{wide}: no unit ({i}, {j})")
+        down, across = self.field
+        top, left = down.offset + i * down.jump, across.offset + j * across.jump
+        return top, left, down.size, across.size
+
+
+def one(ways: Iterable[int]) -> int | Pair:
+    """Return one number for height and width where they agree, else both."""
+    height, width = ways
+    return height if height == width else (height, width)
 
 
 Rule = Callable[[Any, Shape], Step]
@@ -69,12 +121,12 @@ class UnknownLayerError(TypeError):
     """No rule says what a layer does; the message shows how to write one."""
 
 
-class FeatureError(ValueError):
-    """A layer for feature vectors gets another number of features than `expected`."""
+class CountError(ValueError):
+    """A layer gets another number of channels or features than it expects."""
 
-    def __init__(self, message: str, expected: int) -> None:
+    def __init__(self, message: str, expected: int, got: int) -> None:
         super().__init__(message)
-        self.expected = expected
+        self.expected, self.got = expected, got
 
 
 def rule(*layer_types: type[nn.Module]) -> Callable[[Rule], Rule]:
@@ -82,19 +134,14 @@ def rule(*layer_types: type[nn.Module]) -> Callable[[Rule], Rule]:
 
     The rule serves their subclasses too, as long as these inherit `forward`. It may
     raise ValueError with a message that reads on after the layer's name, such as
-    "expects 3 channels, but gets 1".
-
-    Raises:
-        TypeError: used without types, or on something that is no nn.Module.
+    "expects 3 channels, but gets 1". Used on no type of layer it raises TypeError.
     """
-    for layer_type in layer_types:
-        if not (isinstance(layer_type, type) and issubclass(layer_type, nn.Module)):
-            raise TypeError(
-                "rule takes the types it serves: write @rule(MyLayer) above the "
-                f"function, where MyLayer is a subclass of nn.Module, not {layer_type}."
-            )
-    if not layer_types:
-        raise TypeError("rule takes the types it serves: write @rule(MyLayer).")
+    modules = [t for t in layer_types if isinstance(t, type)]
+    if not modules or not all(issubclass(t, nn.Module) for t in layer_types):
+        raise TypeError(
+            "rule takes the types it serves: write @rule(MyLayer) above the function, "
+            f"where MyLayer is a subclass of nn.Module, not {layer_types}."
+        )
 
     def register(function: Rule) -> Rule:
         _RULES.update(dict.fromkeys(layer_types, function))
@@ -108,22 +155,17 @@ def rule_of(layer_type: type[nn.Module]) -> Rule:
 
     `rule(MyConv)(rule_of(nn.Conv2d))` says that MyConv, which has a forward of its
     own, still computes what nn.Conv2d does, as far as the ledger is concerned.
-
-    Raises:
-        UnknownLayerError: there is none, or the type replaces its parent's forward.
+    UnknownLayerError if there is none, or if the type replaces its parent's forward.
     """
+    computes = {"forward", "__call__", "_conv_forward"}
     overridden = False
     for parent in layer_type.__mro__:
         if parent in _RULES:
             if overridden:
                 raise UnknownLayerError(_own_forward(layer_type, parent))
             return _RULES[parent]
-        overridden |= any(name in vars(parent) for name in _COMPUTES)
-    raise UnknownLayerError(_no_rule(layer_type))
-
-
-# The methods through which a subclass may change what a layer of torch.nn computes.
-_COMPUTES = ("forward", "__call__", "_conv_forward")
+        overridden |= not computes.isdisjoint(vars(parent))
+    raise UnknownLayerError(_no_rule(layer_type.__name__))
 
 
 def is_container(module: nn.Module) -> bool:
@@ -137,151 +179,27 @@ def is_container(module: nn.Module) -> bool:
 def step(layer: nn.Module, shape: Shape) -> Step:
     """Apply the rule of a layer to the shape that enters it, without the batch.
 
-    Raises:
-        UnknownLayerError: no rule serves this layer.
-        ValueError: the layer rejects this shape.
+    UnknownLayerError if no rule serves the layer, ValueError if it rejects the shape.
     """
     kind = type(layer)
     if "forward" in vars(layer):
-        raise UnknownLayerError(_own_forward(kind, kind))
-    # weight_norm, spectral_norm and pruning of the older kind leave these behind
-    renamed = {"weight_g", "weight_orig"} & layer._parameters.keys()
-    if hasattr(layer, "parametrizations") or renamed:
-        plain = kind if renamed else kind.__mro__[1]
         raise UnknownLayerError(
-            f"its weights come from torch.nn.utils or its parametrize, and the rule of "
-            f"{plain.__name__} doesn't know how many parameters that takes."
+            f"this {kind.__name__} got a forward of its own, which no rule can know."
+        )
+    # weight_norm, spectral_norm and pruning leave these behind
+    marks = {"weight_g", "weight_orig", "parametrizations"}
+    if not marks.isdisjoint({*layer._parameters, *layer._modules}):
+        raise UnknownLayerError(
+            f"the weights of this {kind.__name__} come from torch.nn.utils or its "
+            "parametrize, and its rule doesn't know how many parameters that takes."
         )
     result = rule_of(kind)(layer, shape)
     if not isinstance(result, Step):
         raise TypeError(f"the rule of {kind.__name__} must return a Step: {result!r}.")
-    return result if result.label else replace(result, label=kind.__name__)
+    return result if result.layer else dataclasses.replace(result, layer=kind.__name__)
 
 
-# What rules share ---------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Where a window lands in an image: the number of positions each way, and more."""
-
-    height: Sweep
-    width: Sweep
-
-    @property
-    def sizes(self) -> Pair:
-        """Height and width of the output."""
-        return self.height.positions, self.width.positions
-
-    @property
-    def formula(self) -> str:
-        """The working: one for both directions where they agree."""
-        return both_ways(self.height.working, self.width.working)
-
-    @property
-    def geometry(self) -> dict[str, Pair]:
-        """The fields kernel, stride and leftover of a `Step`."""
-        ways = self.height, self.width
-        return {
-            "kernel": tuple(way.span for way in ways),
-            "stride": tuple(way.stride for way in ways),
-            "leftover": tuple(way.leftover for way in ways),
-        }
-
-
-def grid(
-    size: Pair,
-    kernel_size: int | Pair,
-    stride: int | Pair = 1,
-    padding: str | int | Pair = 0,
-    dilation: int | Pair = 1,
-    ceil_mode: bool = False,
-) -> Grid:
-    """Slide a window over an image of (height, width), as layers of torch.nn do.
-
-    Raises:
-        SizeError: the window doesn't fit; it says in which direction if only in one.
-    """
-    each = [pair(value) for value in (kernel_size, stride, padding, dilation)]
-    ways: list[Sweep | SizeError] = []
-    for axis in (0, 1):
-        numbers = (size[axis], *(value[axis] for value in each))
-        try:
-            ways.append(Sweep.of(*numbers, bool(ceil_mode)))
-        except SizeError as error:
-            ways.append(error)
-    for name, way, other in zip(("height", "width"), ways, ways[::-1], strict=True):
-        if isinstance(way, SizeError):
-            alike = isinstance(other, SizeError) and str(way) == str(other)
-            where = "" if alike else f"along the {name}: "
-            raise SizeError(f"{where}{way}", way.smallest)
-    return Grid(*ways)
-
-
-def image(shape: Shape) -> tuple[int, int, int]:
-    """Return (channels, height, width), or say that the shape is no image's."""
-    if len(shape) == 3:
-        return shape
-    gets = f"{shape[0]:,} features" if len(shape) == 1 else f"{shape}"
-    hint = ""
-    if len(shape) == 2:
-        hint = f". With one channel that is (1, {shape[0]}, {shape[1]})"
-    raise ValueError(f"expects (channels, height, width), but gets {gets}{hint}")
-
-
-def expect_channels(expected: int, shape: Shape) -> None:
-    """Raise ValueError unless an image has the expected number of channels."""
-    if shape[0] == expected:
-        return
-    hint = ""
-    if shape[-1] == expected:
-        hint = ". PyTorch puts channels first: (channels, height, width)"
-    raise ValueError(
-        f"expects {expected:,} channels, but gets {shape[0]:,} ({times(*shape)}){hint}"
-    )
-
-
-def unchanged(shape: Shape, **fields: Any) -> Step:
-    """Return the Step of a layer that works position by position and keeps the shape.
-
-    `fields` are further fields of `Step`, such as parameters.
-    """
-    if len(shape) == 3:
-        fields = {"kernel": (1, 1), "stride": (1, 1), "leftover": (0, 0), **fields}
-    return Step(output_shape=shape, **fields)
-
-
-def pair(value: Any) -> tuple[Any, Any]:
-    """Return a setting for (height, width): one number serves both, as in torch.nn."""
-    if isinstance(value, (tuple, list)):
-        return (value[0], value[0]) if len(value) == 1 else (value[0], value[1])
-    return value, value
-
-
-def both_ways(height: str, width: str) -> str:
-    """Return two workings as one where they agree."""
-    return height if height == width else f"height {height}; width {width}"
-
-
-def product(*factors: int | str) -> str:
-    """Return factors with thousands separators and dots between: `55·55·96`."""
-    return "·".join(f if isinstance(f, str) else f"{f:,}" for f in factors)
-
-
-def worked(*factors: int | str, result: int | None = None) -> str:
-    """Return a product and its result: `55·55·96 = 290,400`."""
-    if result is None:
-        result = math.prod(factors)
-    return f"{product(*factors)} = {result:,}"
-
-
-def times(*sizes: int) -> str:
-    """Return sizes with crosses between, as in `96×55×55`."""
-    return "×".join(f"{size}" for size in sizes)
-
-
-def _no_rule(layer_type: type) -> str:
-    name = layer_type.__name__
+def _no_rule(name: str) -> str:
     return f"""the ledger has no rule for {name}.
 If {name} runs its children in order, make it an nn.Sequential. Else teach the ledger:
 
@@ -295,8 +213,6 @@ If {name} runs its children in order, make it an nn.Sequential. Else teach the l
 
 def _own_forward(layer_type: type, parent: type) -> str:
     name, base = layer_type.__name__, parent.__name__
-    if layer_type is parent:
-        return f"this {name} got a forward of its own, which no rule can know."
     full = f"nn.{base}" if parent.__module__.startswith("torch.nn.") else base
     return f"""{name} derives from {base} but computes in its own way ({name}.forward),
 so that the rule of {base} may not hold. If it does hold, say so:
@@ -305,5 +221,5 @@ so that the rule of {base} may not hold. If it does hold, say so:
 
     rule({name})(rule_of({full}))
 
-If it doesn't, write a rule with @rule({name}); see alexnet_lab/rules.py.
+If it doesn't, write a rule with @rule({name}); see alexnet_lab/arithmetic/rules.py.
 """

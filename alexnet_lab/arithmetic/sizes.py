@@ -1,134 +1,107 @@
 """The arithmetic of feature maps: whole numbers, one dimension at a time.
 
-A window of `kernel_size` slides over an input of `size` positions, which `padding`
-widens first, and moves `stride` positions at a time. With `dilation` d its k elements
-stand d apart, so that it spans d·(k − 1) + 1 positions. How often it fits is the size
-of the output:
-
-    ⌊(size − kernel_size + 2·padding)/stride⌋ + 1
-
-The formulas are those of PyTorch's documentation of nn.Conv2d and nn.MaxPool2d.
-Nothing here needs PyTorch.
+A window of `kernel_size` slides over an input, which `padding` widens first, and moves
+`stride` positions at a time. With `dilation` d its k elements stand d apart, so that it
+spans d·(k − 1) + 1 positions. It fits ⌊(size − kernel_size + 2·padding)/stride⌋ + 1
+times. Source: PyTorch's documentation of nn.Conv2d and nn.MaxPool2d.
 """
 
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Padding = int | str | tuple[int, int]
 
 
 class SizeError(ValueError):
-    """A window does not fit; `smallest` is the smallest size which would work."""
-
-    def __init__(self, message: str, smallest: int) -> None:
-        super().__init__(message)
-        self.smallest = smallest
+    """A window does not fit; the message ends in the smallest size that works."""
 
 
-@dataclass(frozen=True)
-class Sweep:
-    """A window's way along one dimension, with its numbers already checked.
+class Field(NamedTuple):
+    """What the positions of a map read of an earlier map, along one dimension.
 
-    `Sweep.of` makes one from the arguments of `output_size`. `before` and `after` are
-    the positions which padding adds to either end.
+    Position i reads `size` positions from `offset + i·jump` on, where 0 is the earlier
+    map's first: padding makes the offset negative, cropping positive. A layer's own
+    window is the field of its output in its input.
     """
 
-    size: int
-    kernel_size: int
-    stride: int
-    before: int
-    after: int
-    dilation: int
-    ceil_mode: bool
+    size: int = 1
+    jump: int = 1
+    offset: int = 0
 
-    @classmethod
-    def of(
-        cls,
-        size: int,
-        kernel_size: int,
-        stride: int = 1,
-        padding: Padding = 0,
-        dilation: int = 1,
-        ceil_mode: bool = False,
-    ) -> Sweep:
-        """Check the arguments of `output_size`, whose errors these are."""
-        size = _whole("size", size, least=1)
-        kernel_size = _whole("kernel_size", kernel_size, least=1)
-        stride = _whole("stride", stride, least=1)
-        dilation = _whole("dilation", dilation, least=1)
+    def through(self, window: Field) -> Field:
+        """Return the field of the next layer's output, given that layer's window."""
+        return Field(
+            self.size + (window.size - 1) * self.jump,
+            self.jump * window.jump,
+            self.offset + window.offset * self.jump,
+        )
+
+    def joined(self, other: Field) -> Field | None:
+        """Return what two ways to one map read together; None if they drift apart."""
+        first = min(self.offset, other.offset)
+        end = max(self.offset + self.size, other.offset + other.size)
+        return Field(end - first, self.jump, first) if self.jump == other.jump else None
+
+
+class Sweep:
+    """A window's way along one dimension; its arguments are those of `output_size`.
+
+    `before` and `after` are the positions which padding adds, `span` those from the
+    window's first element to its last, `positions` the output's size. The last window
+    leaves `leftover` positions of the padded input, or sticks out of it by `overhang`
+    in ceil mode, which drops windows that start past the input (`dropped`).
+    """
+
+    def __init__(self, size: int, kernel_size: int, stride: int = 1,
+                 padding: Padding = 0, dilation: int = 1,
+                 ceil_mode: bool = False) -> None:  # fmt: skip
+        self.size = _whole("size", size)
+        self.kernel_size = _whole("kernel_size", kernel_size)
+        self.stride = _whole("stride", stride)
+        self.dilation = _whole("dilation", dilation)
+        self.span = self.dilation * (self.kernel_size - 1) + 1
         if not isinstance(ceil_mode, bool):
             raise TypeError(f"ceil_mode must be True or False, not {ceil_mode!r}.")
-        before, after = _ends(padding, kernel_size, stride, dilation)
-        sweep = cls(size, kernel_size, stride, before, after, dilation, ceil_mode)
-        if sweep.positions < 1:
-            raise SizeError(sweep._misfit(), sweep._smallest(1))
-        return sweep
+        self.ceil_mode = ceil_mode
+        self.before, self.after = self._ends(padding)
+        self.padded = self.before + self.size + self.after
+        room = self.padded - self.span
+        fit = (-(-room // self.stride) if ceil_mode else room // self.stride) + 1
+        # Ceil mode's last start lies in the input, or in the padding before it.
+        starts = (self.before + self.size - 1) // self.stride + 1
+        self.positions = min(fit, starts) if ceil_mode else fit
+        self.dropped = fit - self.positions
+        end = (self.positions - 1) * self.stride + self.span
+        self.leftover = max(0, self.padded - end)
+        self.overhang = max(0, end - self.padded)
+        if self.positions < 1:
+            raise SizeError(self._misfit())
 
     @property
-    def span(self) -> int:
-        """Positions from the window's first element to its last: d·(k − 1) + 1."""
-        return self.dilation * (self.kernel_size - 1) + 1
-
-    @property
-    def padded(self) -> int:
-        """Positions of the padded input."""
-        return self.before + self.size + self.after
-
-    @property
-    def positions(self) -> int:
-        """How many windows there are: the size of the output."""
-        return self._uncut - self.dropped
-
-    @property
-    def dropped(self) -> int:
-        """Windows that ceil mode adds and drops again: they start past the input."""
-        if not self.ceil_mode:
-            return 0
-        # The last start allowed lies in the input, or in the padding before it.
-        return max(0, self._uncut - ((self.before + self.size - 1) // self.stride + 1))
-
-    @property
-    def leftover(self) -> int:
-        """Positions at the end of the padded input which the last window leaves."""
-        return max(0, self.padded - self._end)
-
-    @property
-    def overhang(self) -> int:
-        """Positions by which ceil mode's last window sticks out of the padded input."""
-        return max(0, self._end - self.padded)
+    def field(self) -> Field:
+        """What the positions of the output read."""
+        return Field(self.span, self.stride, -self.before)
 
     @property
     def working(self) -> str:
         """The working on one line, result included; see `size_formula`."""
         left, right = "⌈⌉" if self.ceil_mode else "⌊⌋"
-        text = f"{left}({self._numerator()})/{self.stride}{right} + 1"
-        if not self.dropped:
-            return f"{text} = {_signed(self.positions)}"
-        why = "the last window would start past the input and is dropped"
-        return f"{text} − {self.dropped} = {_signed(self.positions)} ({why})"
-
-    @property
-    def _uncut(self) -> int:
-        room = self.padded - self.span
-        steps = -(-room // self.stride) if self.ceil_mode else room // self.stride
-        return steps + 1
-
-    @property
-    def _end(self) -> int:
-        return (self.positions - 1) * self.stride + self.span
-
-    def _numerator(self) -> str:
-        window = f"{self.kernel_size}"
+        window, ends = f"{self.kernel_size}", f"{self.before} + {self.after}"
         if self.dilation > 1:
             window = f"{self.dilation}·({self.kernel_size} − 1) − 1"
-        ends = f"{self.before} + {self.after}"
         if self.before == self.after:
             ends = f"2·{self.before}"
-        return f"{self.size} − {window} + {ends}"
+        text = f"{left}({self.size} − {window} + {ends})/{self.stride}{right} + 1"
+        result = f"{self.positions:,}".replace("-", "−")
+        if not self.dropped:
+            return f"{text} = {result}"
+        why = "the last window would start past the input and is dropped"
+        return f"{text} − {self.dropped} = {result} ({why})"
 
-    def _smallest(self, positions: int) -> int:
+    def smallest(self, positions: int) -> int:
+        """Return the smallest size that gives at least so many positions."""
         ends, steps = self.before + self.after, positions - 1
         if not self.ceil_mode:
             return max(1, steps * self.stride + self.span - ends)
@@ -136,213 +109,140 @@ class Sweep:
         enough = (steps - 1) * self.stride + 1 + self.span - ends
         return max(1, enough, steps * self.stride + 1 - self.before)
 
+    def _ends(self, padding: Padding) -> tuple[int, int]:
+        if padding == "valid":
+            return 0, 0
+        if padding == "same":
+            if self.stride != 1:
+                raise ValueError(f"padding='same' needs stride 1, not {self.stride}.")
+            return (self.span - 1) // 2, self.span // 2
+        ends = padding if isinstance(padding, (str, tuple, list)) else (padding,) * 2
+        if isinstance(ends, str) or len(ends) != 2:
+            raise ValueError(
+                "padding must be 'same', 'valid', a number for both ends of this one "
+                f"dimension, or a pair (before, after), not {padding!r}."
+            )
+        return _whole("padding", ends[0], 0), _whole("padding", ends[1], 0)
+
     def _misfit(self) -> str:
-        window = f"A window of {self.kernel_size}"
+        window, room = f"A window of {self.kernel_size}", f"{self.size}"
         if self.dilation > 1:
             window += f" with dilation {self.dilation} spans {self.span} and"
-        room = f"{self.size}"
         if self.padded > self.size:
             room += f" padded to {self.padded}"
         return (
             f"{window} does not fit into {room}: {self.working}. "
-            f"The smallest size that works is {self._smallest(1)}."
+            f"The smallest size that works is {self.smallest(1)}."
         )
 
 
-def output_size(
-    size: int,
-    kernel_size: int,
-    stride: int = 1,
-    padding: Padding = 0,
-    dilation: int = 1,
-    ceil_mode: bool = False,
-) -> int:
+def output_size(size: int, kernel_size: int, stride: int = 1, padding: Padding = 0,
+                dilation: int = 1, ceil_mode: bool = False) -> int:  # fmt: skip
     """Return how many positions a convolution or a pool gives along one dimension.
+
+    Taught in 01.
 
     Args:
         size: positions of the input (pixels of one side), without padding.
-        kernel_size: elements of the window along this dimension.
+        kernel_size, dilation: elements of the window, positions from one to the next.
         stride: positions from one window to the next.
         padding: positions added to both ends; or a pair (before, after) for this one
             dimension; or 'valid' (none) or 'same' (as many as keep the size, the odd
             one after the input, as in nn.Conv2d; stride must be 1).
-        dilation: positions from one element of the window to the next.
         ceil_mode: round up instead of down, as pools may. As in PyTorch the last
             window must start inside the input or the padding before it.
 
     Raises:
         SizeError: the window does not fit even once (a ValueError).
-        ValueError: a number out of range, such as stride 0 or negative padding.
-        TypeError: something other than a whole number, such as a tuple.
+        ValueError, TypeError: a number out of range, or no whole number.
 
     >>> output_size(227, kernel_size=11, stride=4)
     55
-    >>> output_size(224, kernel_size=11, stride=4)
-    54
     """
-    return Sweep.of(size, kernel_size, stride, padding, dilation, ceil_mode).positions
+    return Sweep(size, kernel_size, stride, padding, dilation, ceil_mode).positions
 
 
-def size_formula(
-    size: int,
-    kernel_size: int,
-    stride: int = 1,
-    padding: Padding = 0,
-    dilation: int = 1,
-    ceil_mode: bool = False,
-) -> str:
-    """Return the working that `output_size` stands for, as a student writes it.
+def size_formula(size: int, kernel_size: int, stride: int = 1, padding: Padding = 0,
+                 dilation: int = 1, ceil_mode: bool = False) -> str:  # fmt: skip
+    """Return the working of `output_size`, whose arguments it takes. Taught in 01.
 
-    The notation, term by term:
-
-    - `⌊(227 − 11 + 2·0)/4⌋ + 1 = 55`: size, window, padding at both ends, stride;
-    - `⌊(224 − 11 + 0 + 3)/4⌋ + 1 = 55`: padding before and after, where they differ;
-    - `⌊(32 − 2·(3 − 1) − 1 + 2·2)/1⌋ + 1 = 32`: a window of 3 with dilation 2, which
-      spans 2·(3 − 1) + 1;
-    - `⌈(224 − 11 + 2·0)/4⌉ + 1 = 55`: ceil mode;
-    - `⌈(5 − 1 + 2·0)/5⌉ + 1 − 1 = 1 (the last window would …)`: ceil mode, where the
-      last window would start past the input and is dropped.
-
-    Arguments and errors are those of `output_size`.
+    >>> size_formula(224, kernel_size=11, stride=4, padding=(0, 3))
+    '⌊(224 − 11 + 0 + 3)/4⌋ + 1 = 55'
+    >>> size_formula(32, kernel_size=3, padding=2, dilation=2)
+    '⌊(32 − 2·(3 − 1) − 1 + 2·2)/1⌋ + 1 = 32'
     """
-    return Sweep.of(size, kernel_size, stride, padding, dilation, ceil_mode).working
+    return Sweep(size, kernel_size, stride, padding, dilation, ceil_mode).working
 
 
-def leftover(
-    size: int,
-    kernel_size: int,
-    stride: int = 1,
-    padding: Padding = 0,
-    dilation: int = 1,
-    ceil_mode: bool = False,
-) -> int:
+def leftover(size: int, kernel_size: int, stride: int = 1, padding: Padding = 0,
+             dilation: int = 1, ceil_mode: bool = False) -> int:  # fmt: skip
     """Return how many positions after the last window are never read.
 
     They are counted at the end of the *padded* input; 0 where ceil mode's last window
     overhangs it. Gaps between windows (a stride larger than the window) do not count.
-    Arguments and errors are those of `output_size`.
+    Arguments and errors are those of `output_size`. Taught in 04.
 
     >>> leftover(224, kernel_size=11, stride=4)
     1
     """
-    return Sweep.of(size, kernel_size, stride, padding, dilation, ceil_mode).leftover
+    return Sweep(size, kernel_size, stride, padding, dilation, ceil_mode).leftover
 
 
-def overhang(
-    size: int,
-    kernel_size: int,
-    stride: int = 1,
-    padding: Padding = 0,
-    dilation: int = 1,
-    ceil_mode: bool = False,
-) -> int:
+def overhang(size: int, kernel_size: int, stride: int = 1, padding: Padding = 0,
+             dilation: int = 1, ceil_mode: bool = False) -> int:  # fmt: skip
     """Return by how many positions ceil mode's last window leaves the padded input.
-
-    Arguments and errors are those of `output_size`.
 
     >>> overhang(224, kernel_size=11, stride=4, ceil_mode=True)
     3
     """
-    return Sweep.of(size, kernel_size, stride, padding, dilation, ceil_mode).overhang
+    return Sweep(size, kernel_size, stride, padding, dilation, ceil_mode).overhang
 
 
-def smallest_input(
-    kernel_size: int,
-    stride: int = 1,
-    padding: Padding = 0,
-    dilation: int = 1,
-    ceil_mode: bool = False,
-    output: int = 1,
-) -> int:
+def smallest_input(kernel_size: int, stride: int = 1, padding: Padding = 0,
+                   dilation: int = 1, ceil_mode: bool = False,
+                   output: int = 1) -> int:  # fmt: skip
     """Return the smallest size that gives at least `output` positions.
 
     Applied from the last layer back to the first it gives the smallest input of a
-    whole stack. Arguments and errors are those of `output_size`.
+    whole stack. Other arguments and errors are those of `output_size`. Taught in 04.
 
     >>> smallest_input(kernel_size=3, stride=2, output=6)
     13
     """
-    output = _whole("output", output, least=1)
-    kernel_size = _whole("kernel_size", kernel_size, least=1)
-    dilation = _whole("dilation", dilation, least=1)
-    enough = dilation * (kernel_size - 1) + 1
-    sweep = Sweep.of(enough, kernel_size, stride, padding, dilation, ceil_mode)
-    return sweep._smallest(output)
+    least = _whole("output", output)
+    enough = _whole("dilation", dilation) * _whole("kernel_size", kernel_size)
+    sweep = Sweep(enough, kernel_size, stride, padding, dilation, ceil_mode)
+    return sweep.smallest(least)
 
 
 def receptive_field(
     field: int, jump: int, kernel_size: int, stride: int = 1, dilation: int = 1
 ) -> tuple[int, int]:
-    """Carry a receptive field and a jump through one layer.
+    """Carry a receptive field and a jump through one layer, along one dimension.
 
-    Args:
-        field: pixels of the input, along this dimension, that one position of the
-            layer's input depends on; 1 at the start.
-        jump: pixels of the input from one such position to the next; 1 at the start.
-        kernel_size, stride, dilation: the layer's window.
-
-    Returns:
-        The same two for the layer's output: (field + dilation·(kernel_size − 1)·jump,
-        jump·stride). Padding does not change them.
+    The field is how many pixels of the input one position depends on, the jump how
+    many lie between one position and the next: 1 and 1 at the start. After the layer
+    they are field + dilation·(kernel_size − 1)·jump, and jump·stride.
 
     >>> receptive_field(*receptive_field(1, 1, 11, 4), 3, 2)
     (19, 8)
     """
-    field = _whole("field", field, least=1)
-    jump = _whole("jump", jump, least=1)
-    kernel_size = _whole("kernel_size", kernel_size, least=1)
-    stride = _whole("stride", stride, least=1)
-    dilation = _whole("dilation", dilation, least=1)
-    return field + dilation * (kernel_size - 1) * jump, jump * stride
+    before = Field(_whole("field", field), _whole("jump", jump))
+    span = _whole("dilation", dilation) * (_whole("kernel_size", kernel_size) - 1) + 1
+    return before.through(Field(span, _whole("stride", stride)))[:2]
 
 
-def _whole(name: str, value: int, least: int) -> int:
+def _whole(name: str, value: int, least: int = 1) -> int:
     """Return `value` as an int of at least `least`, or say what is wrong with it."""
     if isinstance(value, (tuple, list)):
         raise TypeError(
             f"{name} is {value!r}, but this is the arithmetic of one dimension at a "
             "time: ask once for the height and once for the width."
         )
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        number = operator.index(value)  # takes NumPy's integers too
-    except TypeError:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
         kind = type(value).__name__
-        raise TypeError(
-            f"{name} must be a whole number, but is {value!r} ({kind})."
-        ) from None
+        raise TypeError(f"{name} must be a whole number, but is {value!r} ({kind}).")
+    number = operator.index(value)  # takes NumPy's integers too
     if number < least:
         raise ValueError(f"{name} must be at least {least}, but is {number}.")
     return number
-
-
-def _ends(
-    padding: Padding, kernel_size: int, stride: int, dilation: int
-) -> tuple[int, int]:
-    """Return the positions that `padding` adds before and after the input."""
-    if padding == "valid":
-        return 0, 0
-    if padding == "same":
-        if stride != 1:
-            raise ValueError(f"padding='same' needs stride 1, but stride is {stride}.")
-        total = dilation * (kernel_size - 1)
-        return total // 2, total - total // 2
-    if isinstance(padding, str):
-        raise ValueError(
-            f"padding must be a number, a pair (before, after), 'same' or 'valid', "
-            f"not {padding!r}."
-        )
-    if isinstance(padding, (tuple, list)):
-        if len(padding) != 2:
-            raise TypeError(
-                f"padding is {padding!r}, but one dimension at a time has two ends: "
-                "a number for both, or a pair (before, after)."
-            )
-        return _whole("padding", padding[0], 0), _whole("padding", padding[1], 0)
-    both = _whole("padding", padding, least=0)
-    return both, both
-
-
-def _signed(number: int) -> str:
-    return f"{number:,}".replace("-", "−")

@@ -3,152 +3,107 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
-from alexnet_lab.arithmetic import advice
-
-if TYPE_CHECKING:
-    from alexnet_lab.arithmetic.accounting import Ledger, Row
+from alexnet_lab.arithmetic.rules import Pair, Row, Shape
 
 _HEADS = ["layer", "", "output", "parameters", "multiply-acc.", "field", "jump", "left"]
+_HTML_HEADS = [*_HEADS[:4], "multiply-accumulates", "receptive field", "jump",
+               "left over"]  # fmt: skip
 _WIDTH = 118
+_CELL = "padding: 0.25em 0.8em; vertical-align: top; background: transparent; "
+_TOP = "border-top: 1px solid rgba(128, 128, 128, 0.5)"
+_SMALL = "font-size: 85%; opacity: 0.7; white-space: nowrap"
 
 
-def text(led: Ledger) -> str:
+def text(rows: Sequence[Row], totals: Pair, caption: str) -> str:
     """Return the ledger as text: a line of figures a layer, its working below it."""
-    table = [_HEADS, *(_cells(row) for row in led.rows)]
-    totals = ["total", "", "", _count(led.total_parameters), _count(led.total_macs)]
-    table.append(totals + [""] * (len(_HEADS) - len(totals)))
-    widths = [max(len(cells[i]) for cells in table) for i in range(len(_HEADS))]
+    table = [_HEADS, *map(_cells, rows), _total(totals)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [_line(cells, widths) for cells in table]
     rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
-    lines = [_line(_HEADS, widths), rule]
-    for cells, row in zip(table[1:-1], led.rows, strict=True):
-        lines.append(_line(cells, widths))
-        lines += _working_lines(row, indent=widths[0] + 2)
-    return "\n".join([*lines, rule, _line(totals, widths), caption(led)])
+    body = []
+    for line, row in zip(lines[1:-1], rows, strict=True):
+        body += [line, *_workings(row, " " * (widths[0] + 2))]
+    return "\n".join([lines[0], rule, *body, rule, lines[-1], caption])
 
 
-def html(led: Ledger) -> str:
+def html(rows: Sequence[Row], totals: Pair, caption: str) -> str:
     """Return the ledger as an HTML table that suits light and dark pages."""
-    heads = "".join(
-        f'<th style="{_LEFT if i < 2 else _RIGHT}">{head}</th>'
-        for i, head in enumerate(_HTML_HEADS)
-    )
-    body = "\n".join(_html_row(row) for row in led.rows)
-    totals = ["<b>total</b>", "", "", _count(led.total_parameters),
-              _count(led.total_macs), "", "", ""]  # fmt: skip
-    last = "".join(f'<td style="{_RIGHT}">{cell}</td>' for cell in totals[1:])
+    body = [_html_row(row) for row in rows]
+    last = _html_cells("td", ["<b>total</b>", *_total(totals)[1:]], left=1)
     return (
         '<table style="border-collapse: collapse; font-variant-numeric: tabular-nums">'
-        f'\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n<tr style="{_TOP}">'
-        f'<td style="{_LEFT}">{totals[0]}</td>{last}</tr>\n</tbody>\n</table>\n'
-        f'<p style="margin: 0.4em 0; opacity: 0.75">{escape(caption(led))}</p>'
+        f"\n<thead><tr>{_html_cells('th', _HTML_HEADS)}</tr></thead>\n<tbody>\n"
+        + "\n".join([*body, f'<tr style="{_TOP}">{last}</tr>'])
+        + f'\n</tbody>\n</table>\n<p style="margin: 0.4em 0; opacity: 0.75">'
+        f"{escape(caption)}</p>"
     )
 
 
-def caption(led: Ledger) -> str:
-    """Return the input, the totals, and the smallest square that does, in one line.
-
-    `minimum_input` is true of the image layers; the linear layers behind them want one
-    number of features, and so take few sizes only.
-    """
-    parts = [
-        f"Input {_shape(led.input_shape)}",
-        f"{led.total_parameters:,} parameters",
-        f"{led.total_macs:,} multiply-accumulates",
-    ]
-    parts += _least(led)
-    return " · ".join(parts)
-
-
-def _least(led: Ledger) -> list[str]:
-    from alexnet_lab.arithmetic.accounting import (
-        named_layers,  # which imports this module
-    )
-
-    side = led.minimum_input
-    if side is None or side == 1:
-        return []
-    end = advice.end_of_image([layer for _, layer in named_layers(led.net)])
-    if end is None:
-        return [f"smallest square input {side}"]
-    return [f"at least {side}×{side} to reach the {type(end).__name__}"]
+def shape_text(shape: Shape) -> str:
+    """Return a shape as it stands in a table: `96×55×55`, or `9,216`."""
+    return f"{shape[0]:,}" if len(shape) == 1 else "×".join(f"{n}" for n in shape)
 
 
 def _cells(row: Row) -> list[str]:
     windowed = row.leftover is not None and row.formula
+    counts = _count(row.parameters), _count(row.macs)
+    ways = row.receptive_field, row.jump, row.leftover if windowed else None
     return [
         row.name,
         row.layer,
-        _shape(row.output_shape),
-        _count(row.parameters),
-        _count(row.macs),
-        _ways(row.receptive_field),
-        _ways(row.jump),
-        _ways(row.leftover) if windowed else "",
+        shape_text(row.output_shape),
+        *counts,
+        *map(_ways, ways),
     ]
+
+
+def _total(totals: Pair) -> list[str]:
+    return ["total", "", "", *map(_count, totals), "", "", ""]
 
 
 def _line(cells: list[str], widths: list[int]) -> str:
-    padded = [
-        cell.ljust(width) if i < 2 else cell.rjust(width)
-        for i, (cell, width) in enumerate(zip(cells, widths))  # noqa: B905
-    ]
-    return "  ".join(padded).rstrip()
+    left = [cell.ljust(width) for cell, width in zip(cells[:2], widths, strict=False)]
+    right = [c.rjust(width) for c, width in zip(cells[2:], widths[2:], strict=True)]
+    return "  ".join(left + right).rstrip()
 
 
-def _working_lines(row: Row, indent: int) -> list[str]:
+def _workings(row: Row, margin: str) -> list[str]:
     """Return the workings side by side, or below one another where they're too long."""
     parts = [row.formula, row.parameters_formula, row.macs_formula]
     parts = [part for part in parts if part]
-    joined = " " * indent + "   ".join(parts)
+    joined = margin + "   ".join(parts)
     if len(joined) <= _WIDTH:
         return [joined] if parts else []
-    margin = " " * indent
-    return [
-        line
-        for part in parts
-        for line in textwrap.wrap(
-            part, _WIDTH, initial_indent=margin, subsequent_indent=margin + "  "
-        )
-    ]
-
-
-_HTML_HEADS = ["layer", "", "output", "parameters", "multiply-accumulates",
-               "receptive field", "jump", "left over"]  # fmt: skip
-_TOP = "border-top: 1px solid rgba(128, 128, 128, 0.5)"
-_CELL = "padding: 0.25em 0.8em; vertical-align: top; background: transparent; "
-_LEFT = _CELL + "text-align: left"
-_RIGHT = _CELL + "text-align: right"
-_SMALL = "font-size: 85%; opacity: 0.7; white-space: nowrap"
+    wrap = textwrap.TextWrapper(_WIDTH, margin, margin + "  ")
+    return [line for part in parts for line in wrap.wrap(part)]
 
 
 def _html_row(row: Row) -> str:
     cells = [escape(cell) for cell in _cells(row)]
     cells[0] = f"<b>{cells[0]}</b>"
-    workings = {2: row.formula, 3: row.parameters_formula, 4: row.macs_formula}
-    for index, working in workings.items():
+    workings = [row.formula, row.parameters_formula, row.macs_formula]
+    for index, working in enumerate(workings, start=2):
         for line in working.split("; ") if working else []:
             cells[index] += f'<br/><span style="{_SMALL}">{escape(line)}</span>'
-    line = "".join(
-        f'<td style="{_LEFT if i < 2 else _RIGHT}">{cell}</td>'
-        for i, cell in enumerate(cells)
+    return f'<tr style="{_TOP}">{_html_cells("td", cells)}</tr>'
+
+
+def _html_cells(tag: str, cells: Sequence[str], left: int = 2) -> str:
+    """Return cells, of which the first `left` are aligned to the left."""
+    sides = ["left"] * left + ["right"] * (len(cells) - left)
+    return "".join(
+        f'<{tag} style="{_CELL}text-align: {side}">{cell}</{tag}>'
+        for side, cell in zip(sides, cells, strict=True)
     )
-    return f'<tr style="{_TOP}">{line}</tr>'
 
 
 def _count(number: int) -> str:
     return f"{number:,}" if number else ""
 
 
-def _shape(shape: tuple[int, ...]) -> str:
-    return f"{shape[0]:,}" if len(shape) == 1 else "×".join(f"{n}" for n in shape)
-
-
-def _ways(value: int | tuple[int, int] | None) -> str:
-    if value is None:
-        return ""
-    return (
-        "×".join(f"{v:,}" for v in value) if isinstance(value, tuple) else f"{value:,}"
-    )
+def _ways(value: int | Pair | None) -> str:
+    ways = value if isinstance(value, tuple) else (value,)
+    return "" if value is None else "×".join(f"{way:,}" for way in ways)

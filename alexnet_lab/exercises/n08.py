@@ -9,7 +9,6 @@ from torch import nn
 
 from alexnet_lab import inside, ledger
 from alexnet_lab.exercises.checking import Exercise, Wrong
-from alexnet_lab.plots.fields import field_of
 from alexnet_lab.studies.photo_crops import photo_net
 
 # 08.2: a unit of relu2, in the narrow AlexNet on images of this size.
@@ -104,7 +103,7 @@ def last_output(net: nn.Module, layer: nn.Module, images: torch.Tensor) -> Any:
 def patch() -> tuple[int, int, int]:
     """Top, left and side of what the unit sees."""
     book = ledger(photo_net(), (3, PIXELS, PIXELS))
-    return field_of(book, book["relu2"], *UNIT)[:3]
+    return book["relu2"].sees(*UNIT)[:3]
 
 
 def patch_with(jump: int, padding: int, field: int) -> tuple[int, int, int]:

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from alexnet_lab.arithmetic import Ledger
 from alexnet_lab.inside.hooks import run_and_see
-from alexnet_lab.plots.fields import field_of
 
 
 class Top(NamedTuple):
@@ -84,7 +83,7 @@ def top_patches(
     places = zip(top.rows[unit].tolist(), top.columns[unit].tolist(), strict=True)
     patches = []
     for image, (row, column) in zip(images[top.images[unit]], places, strict=True):
-        y, x, high, wide = field_of(ledger, ledger[layer], row, column)
+        y, x, high, wide = ledger[layer].sees(row, column)
         edge = max(0, -y, -x, y + high - size[1], x + wide - size[2])
         padded = F.pad(image, [edge] * 4, value=outside)
         y, x = y + edge, x + edge

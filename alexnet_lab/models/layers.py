@@ -13,16 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from alexnet_lab.arithmetic.rules import (
-    Shape,
-    Step,
+from alexnet_lab.arithmetic.layers import (
     expect_channels,
-    grid,
     image,
-    rule,
+    slid,
+    slide,
     unchanged,
     worked,
 )
+from alexnet_lab.arithmetic.rules import Shape, Step, rule
 
 
 class ScaledTanh(nn.Module):
@@ -174,33 +173,32 @@ def _scaled_tanh(layer: ScaledTanh, shape: Shape) -> Step:
 def _subsampling(layer: Subsampling, shape: Shape) -> Step:
     channels, *size = image(shape)
     expect_channels(layer.channels, shape)
-    windows = grid(size, kernel_size=2, stride=2)
-    outputs = channels * windows.sizes[0] * windows.sizes[1]
-    return Step(
-        output_shape=(channels, *windows.sizes),
-        formula=windows.formula,
+    height, width = ways = slide(size, kernel_size=2, stride=2)
+    outputs = channels * height.positions * width.positions
+    return slid(
+        ways,
+        channels,
         parameters=2 * channels,
         parameters_formula=worked("(1 + 1)", channels, result=2 * channels),
         macs=outputs,  # the four inputs are added first, then multiplied once
-        macs_formula=worked(*windows.sizes, channels, result=outputs),
+        macs_formula=worked(height.positions, width.positions, channels),
         connections=outputs * (4 + 1),
-        label="Subsampling 2×2/2",
-        **windows.geometry,
+        layer="Subsampling 2×2/2",
     )
 
 
 @rule(PartialConv2d)
 def _partial_conv(layer: PartialConv2d, shape: Shape) -> Step:
     expect_channels(layer.in_channels, image(shape))
-    windows = grid(shape[1:], layer.kernel_size)
-    height, width = windows.sizes
+    ways = slide(shape[1:], layer.kernel_size)
+    height, width = (way.positions for way in ways)
     kernels = sum(len(inputs) for inputs in layer.table)
     weights = kernels * layer.kernel_size**2
     parameters = weights + len(layer.table)
     area = f"{layer.kernel_size}·{layer.kernel_size}"
-    return Step(
-        output_shape=(len(layer.table), height, width),
-        formula=windows.formula,
+    return slid(
+        ways,
+        len(layer.table),
         parameters=parameters,
         parameters_formula=f"{area}·{kernels} + {len(layer.table)} = {parameters:,}",
         macs=height * width * weights,
@@ -208,8 +206,7 @@ def _partial_conv(layer: PartialConv2d, shape: Shape) -> Step:
             height, width, f"({area}·{kernels})", result=height * width * weights
         ),
         connections=height * width * parameters,
-        label=f"PartialConv2d {layer.kernel_size}×{layer.kernel_size}",
-        **windows.geometry,
+        layer=f"PartialConv2d {layer.kernel_size}×{layer.kernel_size}",
     )
 
 
@@ -223,5 +220,5 @@ def _rbf(layer: EuclideanRBF, shape: Shape) -> Step:
         macs=classes * features,
         macs_formula=worked(features, classes),
         connections=classes * features,  # fixed, so none of them is a parameter
-        label="EuclideanRBF",
+        layer="EuclideanRBF",
     )

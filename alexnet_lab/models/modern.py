@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from alexnet_lab.arithmetic.accounting import ledger
-from alexnet_lab.arithmetic.rules import Shape, Step, rule, times
+from alexnet_lab.arithmetic.layers import times
+from alexnet_lab.arithmetic.rules import Fields, Shape, Step, rule
 from alexnet_lab.models.alexnet import _check_arguments, he_
 
 
@@ -60,11 +61,9 @@ def _residual(layer: Residual, shape: Shape) -> Step:
         macs=branch.total_macs + shortcut.total_macs,
         macs_formula=_sum([led.total_macs for led in both]),
         connections=branch.total_connections + shortcut.total_connections,
-        # Of two ways to one place, the window is that of the farther-reaching one.
-        kernel=_wider(end.receptive_field, short.receptive_field),
-        stride=_pair(end.jump),
-        leftover=None if end.receptive_field is None else (0, 0),
-        label=f"Residual, branch of {len(branch.rows)}",
+        window=_joined(end.field, short.field),
+        leftover=0 if end.field else None,
+        layer=f"Residual, branch of {len(branch.rows)}",
     )
 
 
@@ -242,16 +241,9 @@ def _sum(numbers: list[int]) -> str:
     return f"{' + '.join(f'{n:,}' for n in numbers)} = {sum(numbers):,}"
 
 
-def _pair(number: int | tuple[int, int] | None) -> tuple[int, int] | None:
-    """One number of a row for both directions."""
-    return (number, number) if isinstance(number, int) else number
-
-
-def _wider(
-    one: int | tuple[int, int] | None, other: int | tuple[int, int] | None
-) -> tuple[int, int] | None:
-    """The larger field in each direction, where both are known."""
+def _joined(one: Fields | None, other: Fields | None) -> Fields | None:
+    """What two ways read together, down and across."""
     if one is None or other is None:
         return None
-    (a, b), (c, d) = _pair(one), _pair(other)
-    return max(a, c), max(b, d)
+    down, across = (a.joined(b) for a, b in zip(one, other, strict=True))
+    return (down, across) if down and across else None

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from alexnet_lab.arithmetic.plain_rules import local_response_norm
-from alexnet_lab.arithmetic.rules import rule
+from alexnet_lab.arithmetic import rule, rule_of
 
 
 class LocalResponseNorm(nn.LocalResponseNorm):
@@ -94,4 +93,4 @@ def _power(sums: Tensor, beta: float) -> Tensor:
     return sums.pow(-beta)
 
 
-rule(LocalResponseNorm)(local_response_norm)  # to the ledger it is torch.nn's
+rule(LocalResponseNorm)(rule_of(nn.LocalResponseNorm))  # to the ledger it is torch.nn's

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alexnet_lab.arithmetic.accounting import Ledger, Row, named_layers
-from alexnet_lab.arithmetic.sizes import Sweep
+from alexnet_lab.arithmetic import Ledger
 from alexnet_lab.plots.images import one_image
 from alexnet_lab.plots.style import GREY, INK, PALE, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from torch import Tensor, nn
+    from torch import Tensor
 
 Pair = tuple[int, int]
 
@@ -81,8 +80,7 @@ def draw_field_on_image(
         ValueError: a layer without a receptive field, an image of another size, or a
             unit outside the map.
     """
-    layer = ledger[name]
-    top, left, high, wide = field_of(ledger, layer, row, col)
+    top, left, high, wide = ledger[name].sees(row, col)
     shown = one_image(image)
     if shown.shape[:2] != tuple(ledger.input_shape[-2:]):
         expected = "×".join(map(str, ledger.input_shape[-2:]))
@@ -93,45 +91,6 @@ def draw_field_on_image(
     _draw_field(ax, shown, (top, left, high, wide))
     ax.set_title(f"Unit ({row}, {col}) of {name} sees {high} × {wide} pixels")
     return figure
-
-
-def field_of(ledger: Ledger, row: Row, i: int, j: int) -> tuple[int, int, int, int]:
-    """Return (top, left, height, width) of the pixels that unit (i, j) depends on.
-
-    Pixel 0 is the image's first; padding may make top and left negative. Padding of a
-    layer moves the fields by its own number of positions, times the jump before it.
-
-    Raises:
-        ValueError: the layer has no receptive field, or no unit (i, j).
-    """
-    if row.receptive_field is None or len(row.output_shape) != 3:
-        raise ValueError(f"{row.name} has no receptive field: its units have no place")
-    high, wide = row.output_shape[1:]
-    if not (0 <= i < high and 0 <= j < wide):
-        raise ValueError(
-            f"{row.name} has units (0, 0) to ({high - 1}, {wide - 1}), not ({i}, {j})"
-        )
-    top = left = 0
-    jump = (1, 1)
-    for (_, layer), passed in zip(named_layers(ledger.net), ledger.rows, strict=True):
-        above, before = _padding(layer, passed)
-        top, left = top - above * jump[0], left - before * jump[1]
-        jump = _pair(passed.jump)
-        if passed is row:
-            break
-    return top + i * jump[0], left + j * jump[1], *_pair(row.receptive_field)
-
-
-def _padding(layer: nn.Module, row: Row) -> Pair:
-    """Return the positions that a layer adds above and left of its input."""
-    padding = getattr(layer, "padding", 0)
-    if isinstance(padding, tuple) and len(padding) == 4:  # nn.ZeroPad2d and its kin
-        return padding[2], padding[0]
-    if isinstance(padding, str):
-        sizes, kernel, dilation = row.input_shape[1:], layer.kernel_size, layer.dilation
-        ways = zip(sizes, kernel, dilation, strict=True)
-        return tuple(Sweep.of(n, k, 1, padding, d).before for n, k, d in ways)
-    return _pair(padding)
 
 
 def growing(ledger: Ledger) -> list[Field]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from alexnet_lab.arithmetic import rules
 from alexnet_lab.arithmetic.accounting import Row, ledger, named_layers
 from alexnet_lab.plots.network_layout import FONT, LINE, PAD, Block, fit
 from alexnet_lab.plots.network_pen import SOFT, Pen
@@ -170,10 +169,10 @@ def _block(layer: nn.Module, row: Row) -> Block:
         return Block(row.name, row.output_shape, "dense")
     kind = "conv" if hasattr(layer, "in_channels") else "pool"
     block = Block(row.name, row.output_shape, kind)
-    step = rules.step(layer, row.input_shape)
-    if step.kernel:
-        block.kernel, stride = step.kernel, (step.stride or (1, 1))[0]
-        block.operation = "×".join(str(side) for side in step.kernel)
+    if row.window:
+        down, across = row.window
+        block.kernel, stride = (down.size, across.size), down.jump
+        block.operation = f"{down.size}×{across.size}"
         block.operation += f" /{stride}" if stride > 1 < row.output_shape[1] else ""
     if kind == "pool":
         names = {"Avg": "average", "Max": "max"}

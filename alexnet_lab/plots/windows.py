@@ -111,7 +111,7 @@ def draw_windows(
     Raises:
         ValueError, TypeError: those of `output_size`.
     """
-    s = Sliding.of(size, kernel_size, stride, padding, dilation, ceil_mode)
+    s = Sliding(size, kernel_size, stride, padding, dilation, ceil_mode)
     view = _view(s)
     if ax is None:
         ax = new_figure(10, _height(s, view)).subplots()
@@ -129,8 +129,7 @@ def compare_floor_and_ceil(
     Args and errors as for `draw_windows`.
     """
     both = [
-        Sliding.of(size, kernel_size, stride, padding, 1, ceil)
-        for ceil in (False, True)
+        Sliding(size, kernel_size, stride, padding, 1, ceil) for ceil in (False, True)
     ]
     view = _view(*both)
     heights = [_height(s, view) for s in both]

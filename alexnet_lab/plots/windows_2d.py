@@ -48,7 +48,7 @@ def draw_windows_2d(
     Raises:
         ValueError, TypeError: those of `output_size`.
     """
-    s = Sliding.of(size, kernel_size, stride, padding, 1, ceil_mode)
+    s = Sliding(size, kernel_size, stride, padding, 1, ceil_mode)
     whole = (-s.before, s.end)
     large = s.end + s.before > _MOST_CELLS
     figure = new_figure(10.4 if large else 6.5, 6.2)
