@@ -224,7 +224,7 @@ def _augment(train: Any, names: Sequence[str]) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from alexnet_lab.training.loop import TemperedCrossEntropy, evaluate, fit
+    from alexnet_lab.training import TemperedCrossEntropy, evaluate, fit
 
     train, validation, test = _batches(options)
     classes = _chosen(options).get("num_classes", len(train.classes))
@@ -277,11 +277,7 @@ def _same_run(options: argparse.Namespace) -> None:
     mine = json.loads(json.dumps(mine, default=str))
     if path.exists() and (options.out / "checkpoint.pt").exists():
         saved = json.loads(path.read_text(encoding="utf-8"))
-        if differing := checkpoints.differences(saved, mine):
-            raise ValueError(
-                f"{options.out} belongs to another run ({'; '.join(differing)}). Use "
-                "the same options to go on with it, or another --out."
-            )
+        checkpoints.check_same_run(str(options.out), saved, mine)
     elif distributed.leads():
         options.out.mkdir(parents=True, exist_ok=True)
         write_json(mine, path)

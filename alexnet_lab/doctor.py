@@ -14,11 +14,7 @@ from torch import nn
 from alexnet_lab.data.idx import SHA256, DataFileError, data_folder, read_idx
 from alexnet_lab.runtime import budget, device, versions
 from alexnet_lab.training.optimizers import make_optimizer
-from alexnet_lab.training.precision import (
-    bfloat16_gain,
-    choose_layout,
-    choose_precision,
-)
+from alexnet_lab.training.precision import bfloat16_gain, choose_precision
 
 OK, NOTE, BAD = "ok  ", "note", "BAD "
 
@@ -111,11 +107,9 @@ def images_per_second(
     """Measured training speed on random images: (images/s, the type computed in)."""
     net = build().to(where).train()
     precision = choose_precision("auto", net, where)
-    layout = choose_layout(None, precision, where)
-    if layout == torch.channels_last:
-        net.to(memory_format=layout)
-    settings = {"learning_rate": 1e-3, "momentum": 0.9, "weight_decay": 5e-4}
-    optimizer = make_optimizer(net, settings, "sgd")
+    layout = precision.layout()
+    net.to(memory_format=layout)
+    optimizer = make_optimizer(net, learning_rate=1e-3)
     images = torch.randn(batch, *shape, device=where).contiguous(memory_format=layout)
     labels = torch.zeros(batch, dtype=torch.long, device=where)
 

@@ -139,7 +139,7 @@ def test_train_command_with_colour_noise(tmp_path, monkeypatch):
         Image.new("RGB", (80, 72), (red, 90, 240 - red)).save(folder / f"{number}.png")
     seen = []
     monkeypatch.setattr(
-        "alexnet_lab.training.loop.fit",
+        "alexnet_lab.training.fit",
         lambda net, train, *rest, **options: seen.append(train) or _no_history(),
     )
     arguments = ["train", "lenet5", "--set", "in_channels=3", "--augment", "flip"]

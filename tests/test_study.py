@@ -11,7 +11,7 @@ from alexnet_lab.models import alexnet_mini
 from alexnet_lab.studies import study
 from alexnet_lab.studies.study import Settings, read_runs, run_study, summarise, summary
 from alexnet_lab.studies.variants import ABLATIONS, MODERN, STUDIES, changed_mini
-from alexnet_lab.training.loop import TrainingDiverged
+from alexnet_lab.training import TrainingDiverged
 
 IMAGE = (1, 28, 28)
 TINY = Settings(train_images=64, epochs=1, learning_rate=0.01, batch_size=32)

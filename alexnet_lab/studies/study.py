@@ -28,7 +28,7 @@ from alexnet_lab.data import fashion_mnist
 from alexnet_lab.files import whole_file, write_json
 from alexnet_lab.runtime import provenance
 from alexnet_lab.studies.variants import STUDIES, Variant
-from alexnet_lab.training.loop import TrainingDiverged, evaluate, fit
+from alexnet_lab.training import TrainingDiverged, evaluate, fit
 
 INPUT = (1, 28, 28)
 KNOWN_IMAGES = (

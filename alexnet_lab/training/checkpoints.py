@@ -1,8 +1,12 @@
-"""Checkpoints: written whole or not at all, read without running anyone's code."""
+"""Stopping and going on: files written whole or not at all, and Ctrl-C as a wish."""
 
 from __future__ import annotations
 
 import re
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +17,6 @@ from alexnet_lab.files import whole_file
 
 class CheckpointError(RuntimeError):
     """A checkpoint that cannot be used; the text says what would be right."""
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, in one line without a terminal's colours."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
-    return text.splitlines()[0] if text else type(error).__name__
-
-
-def differences(saved: dict[str, Any], mine: dict[str, Any]) -> list[str]:
-    """Which settings of a run are not those of the saved one, in words."""
-    return [
-        f"{key}: {saved.get(key)!r} there, {value!r} here"
-        for key, value in mine.items()
-        if saved.get(key) != value
-    ]
 
 
 def save(state: dict[str, Any], path: str | Path) -> None:
@@ -58,6 +47,66 @@ def load(path: str | Path, device: torch.device | str = "cpu") -> dict[str, Any]
     return state
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line without a terminal's colours."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def load_run(
+    path: Path | None, device: torch.device | str = "cpu"
+) -> dict[str, Any] | None:
+    """What ``fit`` saved there; None if nothing was.
+
+    Raises:
+        CheckpointError: the file is damaged, or no checkpoint of ``fit``.
+    """
+    if path is None or not path.exists():
+        return None
+    state = load(path, device)
+    if "rows" not in state:
+        raise CheckpointError(
+            f"{path} is no checkpoint of this version's fit. Delete it to start "
+            "afresh, or use another name."
+        )
+    return state
+
+
+def check_same_run(where: str, saved: dict[str, Any], mine: dict[str, Any]) -> None:
+    """Raise CheckpointError unless all that both say of themselves is equal."""
+    differing = [
+        f"another {key}"
+        if key in ("network", "rates")  # too long to be shown
+        else f"{key}: {old!r} there, {new!r} here"
+        for key, new in mine.items()
+        if (old := saved.get(key, new)) != new
+    ]
+    if differing:
+        raise CheckpointError(
+            f"{where} belongs to another run ({'; '.join(differing)}). Use the same "
+            "settings to go on with it, or another name."
+        )
+
+
+def batches_from(batches: Any, epoch: int, start: int) -> Iterator[Any]:
+    """The batches of an epoch from number ``start`` on.
+
+    A DataLoader draws its order from the global generator, so it can be led past the
+    batches that are done before dropout's generator is put back. (Random transforms
+    that share that generator, with no worker processes, are then different; those of
+    ``alexnet_lab.data`` have their own.)
+    """
+    for source in (batches, getattr(batches, "sampler", batches)):
+        if hasattr(source, "set_epoch"):
+            source.set_epoch(epoch)
+    if hasattr(batches, "batches_from"):
+        return iter(batches.batches_from(start))
+    rest = iter(batches)
+    for _ in range(start):
+        next(rest)
+    return rest
+
+
 def random_state(device: torch.device) -> dict[str, torch.Tensor]:
     """The global generators' states, so that dropout continues where it was."""
     state = {"cpu": torch.get_rng_state()}
@@ -75,3 +124,27 @@ def restore_random_state(state: dict[str, torch.Tensor], device: torch.device) -
         torch.cuda.set_rng_state(state["cuda"].cpu(), device)
     elif device.type == "mps" and "mps" in state:
         torch.mps.set_rng_state(state["mps"].cpu())
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Ctrl-C, or Jupyter's stop button, as a wish: no batch is left half done.
+
+    A second one interrupts at once. Outside the main thread, where signals cannot be
+    caught, KeyboardInterrupt stays what it is.
+    """
+    wish = threading.Event()
+
+    def note(number: int, frame: Any) -> None:
+        if wish.is_set():
+            raise KeyboardInterrupt
+        wish.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield wish
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield wish
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
