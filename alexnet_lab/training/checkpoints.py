@@ -72,7 +72,7 @@ def load_run(
     return state
 
 
-def check_same_run(where: str, saved: dict[str, Any], mine: dict[str, Any]) -> None:
+def check_same_run(where: object, saved: dict[str, Any], mine: dict[str, Any]) -> None:
     """Raise CheckpointError unless all that both say of themselves is equal."""
     differing = [
         f"another {key}"

@@ -375,7 +375,7 @@ class _Run:
         history = History.from_dict(saved["history"])
         theirs, mine = saved["origin"] | history.settings, self.origin()
         mine |= self.history.settings
-        checkpoints.check_same_run(str(self.path), theirs, mine)
+        checkpoints.check_same_run(self.path, theirs, mine)
         self.net.load_state_dict(saved["net"])
         optimizers.load_state(self.optimizer, saved["optimizer"])
         self.scaler.load_state_dict(saved["scaler"])
