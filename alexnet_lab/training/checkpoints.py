@@ -25,11 +25,13 @@ def save(state: dict[str, Any], path: str | Path) -> None:
         torch.save(state, file)
 
 
-def load(path: str | Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+def load(
+    path: str | Path, device: torch.device | str = "cpu", entry: str | None = None
+) -> dict[str, Any]:
     """Read what :func:`save` wrote; only tensors and plain values are accepted.
 
     Raises:
-        CheckpointError: the file is damaged or is no checkpoint of this course.
+        CheckpointError: the file is damaged, or holds no such ``entry``.
     """
     try:
         state = torch.load(path, map_location=device, weights_only=True)
@@ -40,9 +42,10 @@ def load(path: str | Path, device: torch.device | str = "cpu") -> dict[str, Any]
             f"{path} cannot be read as a checkpoint ({type(error).__name__}: "
             f"{first_line(error)}). Delete it to start afresh."
         ) from error
-    if not isinstance(state, dict):
+    if not isinstance(state, dict) or (entry and entry not in state):
         raise CheckpointError(
-            f"{path} holds a {type(state).__name__}, not a checkpoint"
+            f"{path} is no checkpoint of this version. Delete it to start afresh, or "
+            "use another name."
         )
     return state
 
@@ -51,25 +54,6 @@ def first_line(error: BaseException) -> str:
     """What an error says, in one line without a terminal's colours."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
     return text.splitlines()[0] if text else type(error).__name__
-
-
-def load_run(
-    path: Path | None, device: torch.device | str = "cpu"
-) -> dict[str, Any] | None:
-    """What ``fit`` saved there; None if nothing was.
-
-    Raises:
-        CheckpointError: the file is damaged, or no checkpoint of ``fit``.
-    """
-    if path is None or not path.exists():
-        return None
-    state = load(path, device)
-    if "rows" not in state:
-        raise CheckpointError(
-            f"{path} is no checkpoint of this version's fit. Delete it to start "
-            "afresh, or use another name."
-        )
-    return state
 
 
 def check_same_run(where: object, saved: dict[str, Any], mine: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -94,6 +94,22 @@ def _forward(
             with chosen.autocast():
                 logits = net(images.to(where))
             yield logits.float(), labels.to(where)
+
+
+def length_of(batches: Any, name: str) -> int:
+    """How many batches there are; ValueError if one cannot say, or there are none."""
+    if isinstance(batches, tuple) and hasattr(batches, "train"):
+        raise ValueError(
+            f"fit got all three splits as its {name} set; unpack them: "
+            "fit(net, splits.train, splits.validation)"
+        )
+    try:
+        length = len(batches)
+    except TypeError:  # an iterator, or a DataLoader of an IterableDataset
+        length = 0
+    if not length:
+        raise ValueError(f"the {name} set needs a length of at least one batch")
+    return length
 
 
 def device_of(net: nn.Module) -> torch.device:

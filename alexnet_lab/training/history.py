@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from alexnet_lab.files import write_json
+from alexnet_lab.training.distributed import Team
 
 
 @dataclass
@@ -94,6 +99,60 @@ class History:
     def load(cls, path: str | Path) -> History:
         """Read what :meth:`save` wrote."""
         return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss became infinite or NaN. ``history`` holds what came before."""
+
+    def __init__(self, loss: float, history: History, saved: Path | None) -> None:
+        before = ", ".join(f"{x:.3g}" for x in history.batch_losses[-3:])
+        rate = history.settings["learning_rate"]
+        kept = "The network's weights are spoilt: build it anew"
+        if saved and saved.exists():
+            kept = f"The checkpoint {saved} still holds its last save"
+        super().__init__(
+            f"the loss became {loss} in epoch {len(history.epochs) + 1} (before that: "
+            f"{before or 'nothing'}). Usual causes: a learning rate that is too high "
+            f"(it was {rate:g}; try {rate / 10:g}), images that are not normalised, or "
+            f"a log of zero. {kept}."
+        )
+        self.history = history
+
+
+class Figures:
+    """What the batches of one epoch gave: rows of summed loss, hits, images.
+
+    Reading a number waits for a GPU: so ``note`` keeps it there, ``read`` fetches all.
+    """
+
+    def __init__(self, rows: Sequence[tuple] = ()) -> None:
+        self.rows = list(rows)
+        self.pending: list[tuple] = []
+        self.batches = len(self.rows)  # read or not
+
+    def note(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Count a batch that is done."""
+        self.batches += 1
+        hits = (logits.detach().argmax(dim=1) == labels).sum()
+        self.pending.append((loss.detach(), hits, len(labels)))
+
+    def read(self, team: Team) -> Iterator[float]:
+        """The mean losses of the batches that were noted since, of the whole team."""
+        if not self.pending:
+            return
+        new = [
+            torch.stack([loss.float(), hits.float(), loss.new_tensor(count).float()])
+            for loss, hits, count in self.pending
+        ]
+        self.pending.clear()
+        for loss, hits, count in team.total(torch.stack(new)).tolist():
+            self.rows.append((loss / team.size * count, round(hits), round(count)))
+            yield loss / team.size
+
+    def totals(self) -> tuple[float, int, int]:
+        """Summed loss in nats, correct images, images."""
+        loss, hits, images = map(sum, zip(*self.rows, strict=True))
+        return loss, hits, images
 
 
 class Progress:

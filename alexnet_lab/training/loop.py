@@ -22,17 +22,15 @@ from torch import nn
 
 from alexnet_lab.runtime import device as best_device
 from alexnet_lab.training import checkpoints, distributed, optimizers
-from alexnet_lab.training.evaluation import Batch
-from alexnet_lab.training.history import EpochRecord, History, Progress
+from alexnet_lab.training.evaluation import Batch, length_of
+from alexnet_lab.training.history import (
+    EpochRecord,
+    Figures,
+    History,
+    Progress,
+    TrainingDiverged,
+)
 from alexnet_lab.training.precision import Precision, choose_precision
-
-
-class TrainingDiverged(RuntimeError):
-    """The loss became infinite or NaN. ``history`` holds what came before."""
-
-    def __init__(self, message: str, history: History) -> None:
-        super().__init__(message)
-        self.history = history
 
 
 def fit(
@@ -98,15 +96,17 @@ def fit(
         "optimizer": _name(optimizer),
         "schedule": _name(schedule),
         "loss": repr(loss),
-        "batches": _length(train, "training"),
+        "batches": length_of(train, "training"),
         "batch_size": getattr(train, "batch_size", None),
         "seed": int(seed),
     }
     if validation is not None:
-        _length(validation, "validation")
+        length_of(validation, "validation")
     team = distributed.join(torch.device(device) if device else best_device())
     path = Path(checkpoint) if checkpoint else None
-    saved = checkpoints.load_run(path, team.device)
+    saved = None
+    if path and path.exists():
+        saved = checkpoints.load(path, team.device, entry="rows")
     chosen = _precision(precision, saved, net.to(team.device), team.device)
     settings["precision"] = chosen.name
     run = _Run(
@@ -150,32 +150,17 @@ def _train(run: _Run, stop: Event) -> None:
             run.scaler.scale(loss).backward()  # only float16 is scaled
             run.scaler.step(run.optimizer)
             run.scaler.update()
-            run.note(loss, logits, labels)
+            run.figures.note(loss, logits, labels)
             run.seconds = time.perf_counter() - start
             if run.pause(stop):
                 break
         run.collect()  # waits for a GPU, so that its time counts
         run.seconds = time.perf_counter() - start
-        if run.batch >= len(run.train):
+        if run.figures.batches >= len(run.train):
             run.finish_epoch()
         else:  # interrupted, or there were fewer than promised
             stop.set()
         run.save()
-
-
-def _length(batches: Any, name: str) -> int:
-    if isinstance(batches, tuple) and hasattr(batches, "train"):
-        raise ValueError(
-            f"fit got all three splits as its {name} set; unpack them: "
-            "fit(net, splits.train, splits.validation)"
-        )
-    try:
-        length = len(batches)
-    except TypeError:  # an iterator, or a DataLoader of an IterableDataset
-        length = 0
-    if not length:
-        raise ValueError(f"the {name} set needs a length of at least one batch")
-    return length
 
 
 def _name(choice: Any) -> str:
@@ -213,9 +198,7 @@ class _Run:
     path: Path | None  # of the checkpoint
     save_every: float
     # of the epoch under way
-    batch: int = 0  # batches that are done
-    rows: list[tuple] = field(default_factory=list)  # loss, hits, images of each
-    pending: list[tuple] = field(default_factory=list)  # the same, not yet read
+    figures: Figures = field(default_factory=Figures)
     seconds: float = 0.0
     random: dict[str, torch.Tensor] | None = None  # to go on from, after a resume
 
@@ -241,48 +224,39 @@ class _Run:
         """The batches of this epoch that are not done; each epoch has its own seed."""
         seed = self.history.settings["seed"]
         torch.manual_seed(seed + 1_000_003 * self.epoch + 7_919 * self.team.rank)
-        rest = checkpoints.batches_from(self.train, self.epoch, self.batch)
+        rest = checkpoints.batches_from(self.train, self.epoch, self.figures.batches)
         if self.random is not None and self.team.leads:
             checkpoints.restore_random_state(self.random, self.team.device)
         self.random = None
         return rest
 
     def set_learning_rate(self) -> None:
-        steps = len(self.train)
-        progress = (self.epoch * steps + self.batch) / (self.epochs * steps)
+        steps, done = len(self.train), self.figures.batches
+        progress = (self.epoch * steps + done) / (self.epochs * steps)
         peak = self.history.settings["learning_rate"]
         for group in self.optimizer.param_groups:
             group["lr"] = peak * float(self.schedule(progress))
 
-    def note(
-        self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor
-    ) -> None:
-        """Count a batch that is done; its figures are read later."""
-        self.batch += 1
-        hits = (logits.detach().argmax(dim=1) == labels).sum()
-        self.pending.append((loss.detach(), hits, len(labels)))
-
     def collect(self) -> None:
         """Bring the pending figures over, and see that they are finite."""
-        if not self.pending:
-            return
-        figures = [
-            torch.stack([loss.float(), hits.float(), loss.new_tensor(count).float()])
-            for loss, hits, count in self.pending
-        ]
-        self.pending.clear()
-        for loss, hits, count in self.team.total(torch.stack(figures)).tolist():
-            loss /= self.team.size
-            if not isfinite(loss):
-                raise self.diverged(loss)
+        for loss in self.figures.read(self.team):
+            self.check(loss)
             self.history.batch_losses.append(loss)
-            self.rows.append((loss, round(hits), round(count)))
+
+    def check(self, loss: float) -> None:
+        if not isfinite(loss):
+            raise TrainingDiverged(loss, self.history, self.path)
+
+    def check_weights(self) -> None:
+        """The loss of a batch says nothing yet of the step that it led to."""
+        self.check(
+            0.0 if all(p.isfinite().all() for p in self.net.parameters()) else nan
+        )
 
     def pause(self, stop: Event) -> bool:
         """Show and save what is due; whether any process of the team is to stop.
 
-        Reading a figure waits for a GPU, so that is done twice a second; but a team
-        must add up in step.
+        A figure on a GPU is read twice a second; but a team must add up in step.
         """
         if self.team.size > 1:
             self.collect()
@@ -296,57 +270,28 @@ class _Run:
 
     def finish_epoch(self) -> None:
         self.check_weights()
-        score = None
+        validation: tuple[float | None, float | None] = (None, None)
         if self.validation is not None:
-            score = self.team.evaluate(
-                self.net, self.validation, self.loss, self.precision
-            )
-        if score and not isfinite(score.loss):  # by the epoch's last step
-            raise self.diverged(score.loss)
-        images = sum(count for _, _, count in self.rows)
-        record = EpochRecord(
-            epoch=self.epoch + 1,
-            images=images,
-            train_loss=self.mean_loss(),
-            train_accuracy=sum(hits for _, hits, _ in self.rows) / images,
-            validation_loss=score.loss if score else None,
-            validation_accuracy=score.accuracy if score else None,
-            learning_rate=self.optimizer.param_groups[0]["lr"],
-            seconds=self.seconds,
+            how = self.loss, self.precision
+            score = self.team.evaluate(self.net, self.validation, *how)
+            self.check(score.loss)  # by the epoch's last step
+            validation = score.loss, score.accuracy
+        loss, hits, images = self.figures.totals()
+        train = loss / images, hits / images
+        rate = self.optimizer.param_groups[0]["lr"]
+        self.history.epochs.append(
+            EpochRecord(self.epoch + 1, images, *train, *validation, rate, self.seconds)
         )
-        self.history.epochs.append(record)
-        self.batch, self.rows, self.seconds = 0, [], 0.0
-
-    def mean_loss(self) -> float:
-        images = sum(count for _, _, count in self.rows)
-        return sum(loss * count for loss, _, count in self.rows) / images
-
-    def check_weights(self) -> None:
-        """The loss of a batch says nothing yet of the step that it led to."""
-        if not all(p.isfinite().all() for p in self.net.parameters()):
-            raise self.diverged(nan)
-
-    def diverged(self, loss: float) -> TrainingDiverged:
-        before = ", ".join(f"{x:.3g}" for x in self.history.batch_losses[-3:])
-        rate = self.history.settings["learning_rate"]
-        kept = "The network's weights are spoilt: build it anew"
-        if self.path and self.path.exists():
-            kept = f"The checkpoint {self.path} still holds its last save"
-        return TrainingDiverged(
-            f"the loss became {loss} in epoch {self.epoch + 1} (before that: "
-            f"{before or 'nothing'}). Usual causes: a learning rate that is too high "
-            f"(it was {rate:g}; try {rate / 10:g}), images that are not normalised, or "
-            f"a log of zero. {kept}.",
-            self.history,
-        )
+        self.figures, self.seconds = Figures(), 0.0
 
     def show(self) -> None:
         self.collect()
-        current = ""
-        if self.rows:
+        current, done = "", self.figures.batches
+        if done:
+            loss, _, images = self.figures.totals()
             current = (
-                f"epoch {self.epoch + 1} of {self.epochs}: batch {self.batch:,} of "
-                f"{len(self.train):,}, loss {self.mean_loss():.4f}, "
+                f"epoch {self.epoch + 1} of {self.epochs}: batch {done:,} of "
+                f"{len(self.train):,}, loss {loss / images:.4f}, "
                 f"{self.seconds:.0f} s"
             )
         self.progress.update(f"{self.history.machine}\n{self.history}", current)
@@ -364,7 +309,7 @@ class _Run:
             "random": checkpoints.random_state(self.team.device),
             "origin": self.origin(),
             "history": asdict(self.history),
-            "rows": self.rows,
+            "rows": self.figures.rows,
             "seconds": self.seconds,
         }
         checkpoints.save(state, self.path)
@@ -373,16 +318,14 @@ class _Run:
     def resume(self, saved: dict[str, Any]) -> None:
         """Go on from what :meth:`save` wrote."""
         history = History.from_dict(saved["history"])
-        theirs, mine = saved["origin"] | history.settings, self.origin()
-        mine |= self.history.settings
-        checkpoints.check_same_run(self.path, theirs, mine)
+        theirs, mine = saved["origin"], self.origin() | self.history.settings
+        checkpoints.check_same_run(self.path, theirs | history.settings, mine)
         self.net.load_state_dict(saved["net"])
         optimizers.load_state(self.optimizer, saved["optimizer"])
         self.scaler.load_state_dict(saved["scaler"])
         self.history = replace(history, machine=self.history.machine)
-        self.rows, self.seconds = saved["rows"], saved["seconds"]
-        self.batch = len(self.rows)
-        self.random = saved["random"] if self.rows else None
+        self.figures, self.seconds = Figures(saved["rows"]), saved["seconds"]
+        self.random = saved["random"] if saved["rows"] else None
 
     def origin(self) -> dict[str, Any]:
         """What a checkpoint must agree with besides the settings, where both know."""

@@ -43,20 +43,6 @@ class TemperedCrossEntropy(nn.Module):
         return f"{self.temperature:g}"
 
 
-def parameter_groups(net: nn.Module, weight_decay: float) -> list[dict]:
-    """Weights with decay; biases and one-dimensional scales without.
-
-    The 2012 code's configuration files have ``wc=0`` for biases.
-    """
-    weights = [p for p in net.parameters() if p.requires_grad and p.dim() > 1]
-    others = [p for p in net.parameters() if p.requires_grad and p.dim() <= 1]
-    groups = [
-        {"params": weights, "weight_decay": weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
-
-
 def check_rates(
     learning_rate: float, momentum: float, weight_decay: float
 ) -> dict[str, float]:
@@ -67,9 +53,9 @@ def check_rates(
         raise ValueError(f"momentum={momentum}; use a number from 0 to below 1")
     if not weight_decay >= 0:
         raise ValueError(f"weight_decay={weight_decay}; use 0 or more")
-    rates = {"learning_rate": learning_rate, "momentum": momentum}
-    rates["weight_decay"] = weight_decay
-    return {name: float(rate) for name, rate in rates.items()}
+    names = ("learning_rate", "momentum", "weight_decay")
+    rates = map(float, (learning_rate, momentum, weight_decay))
+    return dict(zip(names, rates, strict=True))
 
 
 def make_optimizer(
@@ -82,12 +68,19 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """The optimizer of that name, or the one that the function makes of the groups.
 
+    Weights decay; biases and one-dimensional scales do not: the 2012 code's
+    configuration files have ``wc=0`` for biases.
+
     Raises:
         ValueError: no optimizer has that name, or there is nothing to train.
     """
-    groups = parameter_groups(net, weight_decay)
-    if not groups:
+    trained = [p for p in net.parameters() if p.requires_grad]
+    if not trained:
         raise ValueError("the network has no parameters that require a gradient")
+    weights = [p for p in trained if p.dim() > 1]
+    others = [p for p in trained if p.dim() <= 1]
+    pairs = ((weights, weight_decay), (others, 0.0))
+    groups = [{"params": some, "weight_decay": w} for some, w in pairs if some]
     if callable(wanted):
         return wanted(groups)
     # One pass over the weights does all of a step's arithmetic. For a large network on
@@ -116,11 +109,6 @@ def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
         group.update(mine)
 
 
-def constant(progress: float) -> float:
-    """Always the full rate."""
-    return 1.0
-
-
 def cosine(progress: float) -> float:
     """From 1 to 0 along half a cosine (Loshchilov and Hutter, 2017, no restarts)."""
     return 0.5 * (1 + math.cos(math.pi * progress))
@@ -146,7 +134,7 @@ def steps(progress: float) -> float:
 
 
 SCHEDULES: dict[str, Schedule] = {
-    "constant": constant,
+    "constant": lambda progress: 1.0,
     "cosine": cosine,
     "one-cycle": one_cycle,
     "steps": steps,

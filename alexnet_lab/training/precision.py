@@ -76,7 +76,6 @@ def choose_precision(
 
 
 def _fastest(net: nn.Module, device: torch.device) -> tuple[str, str, str]:
-    """The arguments of a :class:`Precision`."""
     if device.type == "cuda":
         if torch.cuda.get_device_capability(device) >= (8, 0):
             return "bfloat16", "cuda", "this GPU has bfloat16 units"
