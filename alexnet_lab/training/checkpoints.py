@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,20 @@ def first_line(error: BaseException) -> str:
     """What an error says, in one line without a terminal's colours."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
     return text.splitlines()[0] if text else type(error).__name__
+
+
+def origin(
+    net: torch.nn.Module, train: Any, schedule: Callable[[float], float]
+) -> dict[str, Any]:
+    """What two runs must share besides their settings, as far as it is known."""
+    known = {
+        "network": repr(net),
+        # two functions may bear one name, all lambdas do
+        "rates": [float(schedule(n / 8)) for n in range(9)],
+        "images": getattr(train, "count", None),
+        "classes": getattr(train, "classes", None),
+    }
+    return {key: value for key, value in known.items() if value is not None}
 
 
 def check_same_run(where: object, saved: dict[str, Any], mine: dict[str, Any]) -> None:

@@ -1,8 +1,6 @@
 """Notebook 02's training loop, with what long work needs around it.
 
-:func:`_train` is the loop, on one screen. What it calls upon lies in files of its own:
-the type to compute in, the optimizer and its rate, the record, checkpoints and
-interrupts, the team of several processes.
+:func:`_train` is the loop, on one screen. What it calls upon lies in the files beside.
 """
 
 from __future__ import annotations
@@ -87,19 +85,8 @@ def fit(
         ValueError: an option that cannot be.
     """
     loss = loss or nn.CrossEntropyLoss()
-    if not isinstance(epochs, Integral) or epochs < 1:
-        raise ValueError(f"epochs={epochs!r}; use a whole number of at least 1")
     rates = optimizers.check_rates(learning_rate, momentum, weight_decay)
-    settings = {
-        "epochs": int(epochs),  # plain numbers, for the checkpoint and the record
-        **rates,
-        "optimizer": _name(optimizer),
-        "schedule": _name(schedule),
-        "loss": repr(loss),
-        "batches": length_of(train, "training"),
-        "batch_size": getattr(train, "batch_size", None),
-        "seed": int(seed),
-    }
+    settings = rates | _asked(train, epochs, seed, optimizer, schedule, loss)
     if validation is not None:
         length_of(validation, "validation")
     team = distributed.join(torch.device(device) if device else best_device())
@@ -109,20 +96,21 @@ def fit(
         saved = checkpoints.load(path, team.device, entry="rows")
     chosen = _precision(precision, saved, net.to(team.device), team.device)
     settings["precision"] = chosen.name
+    layout = chosen.layout(channels_last)
     run = _Run(
-        net=net.to(memory_format=chosen.layout(channels_last)),
-        layout=chosen.layout(channels_last),
-        train=team.share(train),
-        validation=team.share(validation),
-        loss=loss.to(team.device),
-        optimizer=optimizers.make_optimizer(net, optimizer, **rates),
-        schedule=optimizers.choose_schedule(schedule),
-        precision=chosen,
-        team=team,
-        history=History(settings=settings),
-        progress=Progress(visible=team.leads and not quiet),
-        path=path,
-        save_every=checkpoint_every,
+        net.to(memory_format=layout),
+        team.share(train),
+        team.share(validation),
+        loss.to(team.device),
+        optimizers.make_optimizer(net, optimizer, **rates),
+        optimizers.choose_schedule(schedule),
+        chosen,
+        layout,
+        team,
+        History(settings=settings),
+        Progress(visible=team.leads and not quiet),
+        path,
+        checkpoint_every,
     )
     if saved:
         run.resume(saved)
@@ -163,6 +151,23 @@ def _train(run: _Run, stop: Event) -> None:
         run.save()
 
 
+def _asked(
+    train: Any, epochs: int, seed: int, optimizer: Any, schedule: Any, loss: nn.Module
+) -> dict[str, Any]:
+    """What fit is asked, as plain values for the checkpoint and the record."""
+    if not isinstance(epochs, Integral) or epochs < 1:
+        raise ValueError(f"epochs={epochs!r}; use a whole number of at least 1")
+    return {
+        "epochs": int(epochs),
+        "optimizer": _name(optimizer),
+        "schedule": _name(schedule),
+        "loss": repr(loss),
+        "batches": length_of(train, "training"),
+        "batch_size": getattr(train, "batch_size", None),
+        "seed": int(seed),
+    }
+
+
 def _name(choice: Any) -> str:
     if isinstance(choice, str):
         return choice
@@ -185,13 +190,13 @@ class _Run:
     """What one call of :func:`fit` works with, and how far it has come."""
 
     net: nn.Module
-    layout: torch.memory_format
     train: Any  # this process's share
     validation: Any
     loss: nn.Module
     optimizer: torch.optim.Optimizer
     schedule: optimizers.Schedule
     precision: Precision
+    layout: torch.memory_format
     team: distributed.Team
     history: History
     progress: Progress
@@ -206,6 +211,7 @@ class _Run:
         self.forward = self.team.wrap(self.net)
         self.scaler = self.precision.scaler()
         self.saved_at = time.monotonic()
+        self.origin = checkpoints.origin(self.net, self.train, self.schedule)
         self.epochs: int = self.history.settings["epochs"]
         threads, size = torch.get_num_threads(), self.team.size
         last = self.layout == torch.channels_last
@@ -307,7 +313,7 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "random": checkpoints.random_state(self.team.device),
-            "origin": self.origin(),
+            "origin": self.origin,
             "history": asdict(self.history),
             "rows": self.figures.rows,
             "seconds": self.seconds,
@@ -318,7 +324,7 @@ class _Run:
     def resume(self, saved: dict[str, Any]) -> None:
         """Go on from what :meth:`save` wrote."""
         history = History.from_dict(saved["history"])
-        theirs, mine = saved["origin"], self.origin() | self.history.settings
+        theirs, mine = saved["origin"], self.origin | self.history.settings
         checkpoints.check_same_run(self.path, theirs | history.settings, mine)
         self.net.load_state_dict(saved["net"])
         optimizers.load_state(self.optimizer, saved["optimizer"])
@@ -326,14 +332,3 @@ class _Run:
         self.history = replace(history, machine=self.history.machine)
         self.figures, self.seconds = Figures(saved["rows"]), saved["seconds"]
         self.random = saved["random"] if saved["rows"] else None
-
-    def origin(self) -> dict[str, Any]:
-        """What a checkpoint must agree with besides the settings, where both know."""
-        origin = {
-            "network": repr(self.net),
-            # two functions may bear one name, all lambdas do
-            "rates": [float(self.schedule(n / 8)) for n in range(9)],
-            "images": getattr(self.train, "count", None),
-            "classes": getattr(self.train, "classes", None),
-        }
-        return {key: value for key, value in origin.items() if value is not None}

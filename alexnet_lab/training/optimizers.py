@@ -83,9 +83,8 @@ def make_optimizer(
     groups = [{"params": some, "weight_decay": w} for some, w in pairs if some]
     if callable(wanted):
         return wanted(groups)
-    # One pass over the weights does all of a step's arithmetic. For a large network on
-    # a CPU that takes a third of the time, since weights, gradients and momentum do not
-    # fit the caches. Elsewhere PyTorch chooses.
+    # For a large network on a CPU one pass over the weights takes a third of the time:
+    # weights, gradients and momentum do not fit the caches. Elsewhere PyTorch chooses.
     on_cpu = all(p.device.type == "cpu" for p in net.parameters())
     fused = True if on_cpu and is_large(net) else None
     if wanted == "sgd":
