@@ -104,7 +104,9 @@ class History:
 class TrainingDiverged(RuntimeError):
     """The loss became infinite or NaN. ``history`` holds what came before."""
 
-    def __init__(self, loss: float, history: History, saved: Path | None) -> None:
+    def __init__(
+        self, loss: float, history: History, saved: Path | None = None
+    ) -> None:
         before = ", ".join(f"{x:.3g}" for x in history.batch_losses[-3:])
         rate = history.settings["learning_rate"]
         kept = "The network's weights are spoilt: build it anew"
