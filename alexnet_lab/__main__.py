@@ -1,4 +1,4 @@
-"""The shell commands: ``python -m alexnet_lab doctor | ledger | train``."""
+"""The shell commands: ``python -m alexnet_lab doctor | ledger | train | study``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:  # loaded by the commands that need it: doctor runs without Py
     from torch import nn
 
     from alexnet_lab.data import Splits
-    from alexnet_lab.training.history import History
 
 INPUTS = {
     "lenet5": (1, 28, 28),
@@ -28,7 +27,6 @@ INPUTS = {
     "alexnet_mini": (1, 28, 28),
 }
 COLOUR_SAMPLE = 2_000  # pictures from which the axes of colour are found
-LECUN_1998 = {"padding": 2, "value_range": (-0.1, 1.175)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,6 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows the defaults that there are."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        named = isinstance(action.default, (str, int, float)) and action.nargs != 0
+        return super()._get_help_string(action) if named else action.help
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m alexnet_lab", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -52,29 +58,61 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="what this machine has, and how fast")
     doctor.set_defaults(run=_doctor)
 
-    ledger = commands.add_parser("ledger", help="a network's sizes, parameters, work")
-    _model_options(ledger)
-    ledger.add_argument(
-        "--input", type=_shape, help="C,H,W; by default the model's own"
+    model = argparse.ArgumentParser(add_help=False)
+    model.add_argument(
+        "model", help=f"{', '.join(INPUTS)}, or your own as package.module:function"
     )
+    model.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="an argument of the model, for example --set activation=relu",
+    )
+    shared: dict[str, Any] = {"parents": [model], "formatter_class": _Help}
+
+    text = "a network's sizes, parameters, work"
+    ledger = commands.add_parser("ledger", help=text, **shared)
+    ledger.add_argument("--input", type=_shape, help="C,H,W, if not the model's own")
     ledger.add_argument("--verify", action="store_true", help="compare with torchinfo")
     ledger.set_defaults(run=_ledger)
 
-    train = commands.add_parser("train", help="train a network, with checkpoints")
-    _model_options(train)
+    text = "train a network, with checkpoints"
+    train = commands.add_parser("train", help=text, **shared)
+    _train_options(train)
+    train.set_defaults(run=_train)
+
+    study = commands.add_parser("study", help="a long recorded run")
+    study.add_argument("name", choices=["variants", "photo_crops"])
+    study.add_argument("rest", nargs=argparse.REMAINDER, help="NAME --help lists them")
+    study.set_defaults(run=_study)
+    return parser
+
+
+def _train_options(train: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--data", required=True, help="mnist, fashion_mnist, imagenette, or a folder"
     )
-    train.add_argument("--epochs", type=int, default=10)
-    train.add_argument("--batch-size", type=int, default=128)
-    train.add_argument("--train-images", type=int, help="use only so many")
-    train.add_argument("--learning-rate", type=float, default=0.05)
-    train.add_argument("--weight-decay", type=float, default=5e-4)
-    train.add_argument("--optimizer", choices=["sgd", "adamw"], default="sgd")
-    train.add_argument("--schedule", default="one-cycle")
     train.add_argument(
-        "--temperature", type=float, default=1.0, help="divides the logits in the loss"
+        "--out",
+        type=Path,
+        required=True,
+        help="folder for checkpoint.pt, weights.pt, history.json and result.json; the "
+        "same command goes on where it was interrupted",
     )
+    for name, kind, default, text in (
+        ("--epochs", int, 10, "passes over the training images"),
+        ("--batch-size", int, 128, "images a step"),
+        ("--train-images", int, None, "use only so many"),
+        ("--learning-rate", float, 0.05, "the schedule's peak"),
+        ("--weight-decay", float, 5e-4, "on weights, not on biases"),
+        ("--optimizer", str, "sgd", "sgd or adamw"),
+        ("--schedule", str, "one-cycle", "one-cycle, cosine, steps or constant"),
+        ("--temperature", float, 1.0, "divides the logits in the loss"),
+        ("--precision", str, "auto", "auto, float32, bfloat16 or float16"),
+        ("--seed", int, 0, "of weights, order, dropout and augmentation"),
+    ):
+        train.add_argument(name, type=kind, default=default, help=text)
     train.add_argument(
         "--augment",
         nargs="+",
@@ -83,34 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         help="random changes of the training images: mirrored, moved by 2 pixels, the "
         "paper's colour noise (folders of photographs are cropped and mirrored anyway)",
     )
-    train.add_argument("--precision", default="auto")
-    train.add_argument("--seed", type=int, default=0)
-    train.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        help="folder for checkpoint.pt, weights.pt, history.json and result.json; the "
-        "same command goes on where it was interrupted",
-    )
-    train.add_argument(
-        "--test", action="store_true", help="score on the test set, once"
-    )
-    train.set_defaults(run=_train)
-    return parser
-
-
-def _model_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "model",
-        help=f"{', '.join(INPUTS)}, or your own as package.module:function",
-    )
-    parser.add_argument(
-        "--set",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="an argument of the model, for example --set activation=relu",
-    )
+    train.add_argument("--test", action="store_true", help="score on the test set")
 
 
 def _shape(text: str) -> tuple[int, ...]:
@@ -122,33 +133,28 @@ def _shape(text: str) -> tuple[int, ...]:
         ) from None
 
 
-def _builder(name: str) -> Callable[..., nn.Module]:
-    if name in INPUTS:
-        return getattr(importlib.import_module("alexnet_lab.models"), name)
-    module, colon, function = name.partition(":")
-    if not colon:
+def _build(options: argparse.Namespace, **defaults: object) -> nn.Module:
+    """The network; ``defaults`` are set where it has such an argument."""
+    module, colon, function = options.model.rpartition(":")
+    if not colon and function not in INPUTS:
         raise ValueError(
-            f"no model is called {name!r}; there are {', '.join(INPUTS)}, and your own "
-            "as package.module:function"
+            f"no model is called {function!r}; there are {', '.join(INPUTS)}, and your "
+            "own as package.module:function"
         )
     sys.path.insert(0, "")  # a module in the current folder
     try:
-        return getattr(importlib.import_module(module), function)
+        source = importlib.import_module(module or "alexnet_lab.models")
+        builder = getattr(source, function)
     except (ImportError, AttributeError) as error:
-        raise ValueError(f"cannot find {name!r}: {error}") from error
-
-
-def _build(options: argparse.Namespace, **defaults: object) -> nn.Module:
-    """The network; ``defaults`` are set where it has such an argument."""
-    builder = _builder(options.model)
+        raise ValueError(f"cannot find {options.model!r}: {error}") from error
     known = inspect.signature(builder).parameters
     arguments = {key: value for key, value in defaults.items() if key in known}
     return builder(**arguments | _chosen(options))
 
 
-def _chosen(options: argparse.Namespace) -> dict[str, int | str]:
+def _chosen(options: argparse.Namespace) -> dict[str, Any]:
     """What ``--set`` asks for."""
-    chosen = {}
+    chosen: dict[str, Any] = {}
     for item in options.set:
         key, equals, value = item.partition("=")
         if not equals:
@@ -162,9 +168,8 @@ def _input(options: argparse.Namespace) -> tuple[int, int, int] | None:
     if options.model not in INPUTS:
         return None
     channels, size, _ = INPUTS[options.model]
-    chosen = _chosen(options)
-    size = chosen.get("image_size", size)
-    return chosen.get("in_channels", channels), size, size
+    chosen = {"in_channels": channels, "image_size": size} | _chosen(options)
+    return chosen["in_channels"], chosen["image_size"], chosen["image_size"]
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -173,40 +178,39 @@ def _doctor(options: argparse.Namespace) -> int:
     return doctor.main()
 
 
-def _ledger(options: argparse.Namespace) -> int:
-    from alexnet_lab.arithmetic.accounting import ledger
+def _study(options: argparse.Namespace) -> int:
+    from alexnet_lab import studies
 
-    net = _build(options)
-    shape = options.input or _input(options)
+    return studies.main(options.name, options.rest)
+
+
+def _ledger(options: argparse.Namespace) -> int:
+    from alexnet_lab import ledger
+
+    net, shape = _build(options), options.input or _input(options)
     if shape is None:
         raise ValueError("a network of your own needs --input C,H,W")
     book = ledger(net, shape)
     print(book)
-    if options.verify:
-        verification = book.verify()
-        print(verification)
-        return 0 if verification.exact else 1
-    return 0
+    if not options.verify:
+        return 0
+    verification = book.verify()
+    print(verification)
+    return 0 if verification.exact else 1
 
 
 def _batches(options: argparse.Namespace) -> Splits:
     """The images that the command names, in the size that its network reads."""
     from alexnet_lab import data
 
-    size = (_input(options) or (1, 28, 28))[1]
-    shared = {
-        "batch_size": options.batch_size,
-        "train_images": options.train_images,
-        "seed": options.seed,
-    }
-    if options.data in ("mnist", "fashion_mnist"):
-        images = {"image_size": size}
-        if options.model == "lenet5_1998":
-            images = LECUN_1998
-        return getattr(data, options.data)(**images, **shared)
-    if options.data == "imagenette":
-        return data.imagenette(image_size=size, **shared)
-    return data.image_folder(options.data, image_size=size, **shared)
+    images: dict[str, Any] = {"image_size": (_input(options) or (1, 28, 28))[1]}
+    if options.model == "lenet5_1998":
+        images = {"padding": 2, "value_range": (-0.1, 1.175)}
+    for name in ("batch_size", "train_images", "seed"):
+        images[name] = getattr(options, name)
+    if options.data in ("mnist", "fashion_mnist", "imagenette"):
+        return getattr(data, options.data)(**images)
+    return data.image_folder(options.data, **images)
 
 
 def _augment(train: Any, names: Sequence[str]) -> None:
@@ -215,7 +219,7 @@ def _augment(train: Any, names: Sequence[str]) -> None:
 
     if "colour" in names and train.image_shape[0] != 3:
         raise ValueError("--augment colour needs colour images; these are grey")
-    steps = {
+    steps: dict[str, Callable[[], Any]] = {
         "flip": augment.RandomFlip,
         "shift": lambda: augment.RandomShift(2),
         "colour": lambda: augment.ColourNoise.fit(train.sample(COLOUR_SAMPLE)),
@@ -237,6 +241,7 @@ def _train_in_team(options: argparse.Namespace) -> int:
     import torch
 
     from alexnet_lab.files import write_json
+    from alexnet_lab.runtime import provenance
     from alexnet_lab.training import (
         TemperedCrossEntropy,
         checkpoints,
@@ -246,31 +251,29 @@ def _train_in_team(options: argparse.Namespace) -> int:
     )
 
     train, validation, test = _batches(options)
-    classes = _chosen(options).get("num_classes", len(train.classes))
-    if classes != len(train.classes):
+    classes = len(train.classes)
+    asked = _chosen(options).get("num_classes", classes)
+    if asked != classes:
         raise ValueError(
-            f"--set num_classes={classes}, but the images have "
-            f"{len(train.classes)} classes"
+            f"--set num_classes={asked}, but the images have {classes} classes"
         )
     _same_run(options)
     _augment(train, options.augment)
     torch.manual_seed(options.seed)
-    net = _build(
-        options, in_channels=train.image_shape[0], num_classes=len(train.classes)
-    )
+    net = _build(options, in_channels=train.image_shape[0], num_classes=classes)
     history = fit(
         net,
         train,
         validation,
+        loss=TemperedCrossEntropy(options.temperature),
+        checkpoint=options.out / "checkpoint.pt",
         epochs=options.epochs,
         learning_rate=options.learning_rate,
         weight_decay=options.weight_decay,
         optimizer=options.optimizer,
         schedule=options.schedule,
-        loss=TemperedCrossEntropy(options.temperature),
         precision=options.precision,
         seed=options.seed,
-        checkpoint=options.out / "checkpoint.pt",
     )
     if not distributed.leads():
         return 0
@@ -279,7 +282,12 @@ def _train_in_team(options: argparse.Namespace) -> int:
     if history.interrupted:
         print("interrupted; the same command goes on from here")
         return 1
-    result = _result(history)
+    command = " ".join(["python -m alexnet_lab", *sys.argv[1:]])
+    result: dict[str, Any] = {
+        **provenance(command, history.machine),
+        "training_seconds": round(history.seconds, 1),
+        "validation_accuracy": history.last.validation_accuracy,
+    }
     if options.test:
         score = evaluate(net, test)
         print(f"test: {score}")
@@ -294,31 +302,13 @@ def _same_run(options: argparse.Namespace) -> None:
     from alexnet_lab.training import checkpoints, distributed
 
     path = options.out / "options.json"
-    free = {"run", "out", "test", "precision"}  # may differ when a run goes on
+    free = {"run", "out", "test", "precision"}  # may differ, or fit sees to it
     mine = {key: value for key, value in vars(options).items() if key not in free}
-    mine = json.loads(json.dumps(mine, default=str))
     if path.exists() and (options.out / "checkpoint.pt").exists():
         saved = json.loads(path.read_text(encoding="utf-8"))
-        if differing := checkpoints.differences(saved, mine):
-            raise ValueError(
-                f"{options.out} belongs to another run ({'; '.join(differing)}). Use "
-                "the same options to go on with it, or another --out."
-            )
+        checkpoints.check_same_run(options.out, saved, mine)
     elif distributed.leads():
-        options.out.mkdir(parents=True, exist_ok=True)
         write_json(mine, path)
-
-
-def _result(history: History) -> dict[str, object]:
-    """What a reader of a recorded run wants to know first."""
-    from alexnet_lab.runtime import provenance
-
-    command = " ".join(["python -m alexnet_lab", *sys.argv[1:]])
-    return {
-        **provenance(command, history.machine),
-        "training_seconds": round(history.seconds, 1),
-        "validation_accuracy": history.last.validation_accuracy,
-    }
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where and how long to compute: device, budget, seeds, versions."""
+"""Where and how long to compute: device, budget, versions."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import datetime
 import gc
 import os
 import platform
-import random
 
 import torch
 
 DEVICE_VARIABLE = "ALEXNET_LAB_DEVICE"
 BUDGET_VARIABLE = "ALEXNET_LAB_BUDGET"
-BUDGETS = ("quick", "full")
 
 
 def device() -> torch.device:
@@ -25,8 +23,7 @@ def device() -> torch.device:
     Raises:
         ValueError: the variable names no device, or one that is not here.
     """
-    wanted = os.environ.get(DEVICE_VARIABLE, "").strip()
-    if wanted:
+    if wanted := os.environ.get(DEVICE_VARIABLE, "").strip():
         return _device_named(wanted)
     if torch.cuda.is_available():
         return torch.device("cuda")
@@ -82,18 +79,9 @@ def budget() -> str:
     wanted = os.environ.get(BUDGET_VARIABLE, "").strip().lower()
     if not wanted:
         return "quick" if device().type == "cpu" else "full"
-    if wanted not in BUDGETS:
+    if wanted not in ("quick", "full"):
         raise ValueError(f"{BUDGET_VARIABLE}={wanted!r}; use quick or full")
     return wanted
-
-
-def seed_everything(seed: int) -> None:
-    """Seed Python's, NumPy's (if imported) and PyTorch's global generators."""
-    import numpy as np
-
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  the global generator is what libraries use
-    torch.manual_seed(seed)
 
 
 def versions() -> str:

@@ -12,9 +12,8 @@ from torch import nn
 
 from alexnet_lab.data import fashion_mnist
 from alexnet_lab.models import initialise_alexnet
-from alexnet_lab.training.loop import evaluate, fit
+from alexnet_lab.training import evaluate, fit, one_cycle
 from alexnet_lab.training.optimizers import MakeOptimizer
-from alexnet_lab.training.schedules import one_cycle
 from benchmarks import recipes
 
 # On the test set, after ten epochs of all 60,000 training images.

@@ -18,7 +18,7 @@ from alexnet_lab.data import data_folder, fashion_mnist
 from alexnet_lab.data.idx import SHA256, read_idx
 from alexnet_lab.models import lenet5
 from alexnet_lab.training.optimizers import make_optimizer
-from alexnet_lab.training.precision import choose_layout, choose_precision
+from alexnet_lab.training.precision import choose_precision
 
 BATCH = 128
 Step = Callable[[], None]
@@ -106,12 +106,9 @@ def our_steps(name: str, where: torch.device) -> Step:
     torch.manual_seed(0)
     net = build(False).to(where)
     precision = choose_precision("auto", net, where)
-    layout = choose_layout(None, precision, where)
-    if layout == torch.channels_last:
-        net.to(memory_format=layout)
-    optimizer = make_optimizer(
-        net, {"learning_rate": rate, "momentum": 0.9, "weight_decay": 5e-4}, "sgd"
-    )
+    layout = precision.layout()
+    net.to(memory_format=layout)
+    optimizer = make_optimizer(net, learning_rate=rate)
     batches = _endless(fashion_mnist(size, BATCH, device=where).train)
 
     def step() -> None:

@@ -24,7 +24,7 @@ from alexnet_lab.data.crops import (
     predict_crops,
     ten_crop,
 )
-from alexnet_lab.training.loop import evaluate
+from alexnet_lab.training import evaluate
 
 
 def seeded(seed: int = 0) -> torch.Generator:

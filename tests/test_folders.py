@@ -15,7 +15,7 @@ from alexnet_lab.data import DataFileError, image_folder, imagenette
 from alexnet_lab.data.augment import RandomFlip
 from alexnet_lab.data.listing import hold_out
 from alexnet_lab.data.pictures import PictureError, open_picture, read_picture
-from alexnet_lab.training.loop import evaluate, fit
+from alexnet_lab.training import evaluate, fit
 
 RED, GREEN, BLUE = (200, 30, 20), (20, 180, 40), (10, 40, 220)
 SIZES = {"image_size": 32, "batch_size": 4}

@@ -9,8 +9,6 @@ from torch import nn
 from alexnet_lab.training.optimizers import load_state, make_optimizer
 from alexnet_lab.training.precision import is_large
 
-SETTINGS = {"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 5e-4}
-
 
 def large_net():
     torch.manual_seed(0)
@@ -30,23 +28,23 @@ def fused(optimizer):
 
 def test_only_large_networks_on_a_cpu_are_fused():
     assert is_large(large_net())
-    assert fused(make_optimizer(large_net(), SETTINGS, "sgd")) == [True, True]
+    assert fused(make_optimizer(large_net(), learning_rate=0.1)) == [True, True]
     small = nn.Linear(4, 3)
-    assert fused(make_optimizer(small, SETTINGS, "sgd")) == [None, None]
+    assert fused(make_optimizer(small, learning_rate=0.1)) == [None, None]
     meta = large_net().to("meta")  # stands for any device that is no CPU
-    assert fused(make_optimizer(meta, SETTINGS, "sgd")) == [None, None]
+    assert fused(make_optimizer(meta, learning_rate=0.1)) == [None, None]
 
 
 def test_a_run_goes_on_fused_from_a_state_that_was_not():
     """Momentum and all: five steps are the same whoever computed the first two."""
     one, two = large_net(), large_net()
-    plain = make_optimizer(one, SETTINGS, "sgd")
+    plain = make_optimizer(one, learning_rate=0.1)
     for group in plain.param_groups:
         group["fused"] = None
     for seed in range(2):
         step(one, plain, seed)
     two.load_state_dict(one.state_dict())
-    other = make_optimizer(two, SETTINGS, "sgd")
+    other = make_optimizer(two, learning_rate=0.1)
     load_state(other, deepcopy(plain.state_dict()))  # as from a file
     assert fused(other) == [True, True] and fused(plain) == [None, None]
     assert [g["lr"] for g in other.param_groups] == [0.1, 0.1]
@@ -60,9 +58,9 @@ def test_a_run_goes_on_fused_from_a_state_that_was_not():
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
 def test_state_survives(name):
     net = nn.Linear(4, 3)
-    optimizer = make_optimizer(net, SETTINGS, name)
+    optimizer = make_optimizer(net, name, learning_rate=0.1)
     net(torch.ones(1, 4)).sum().backward()
     optimizer.step()
-    again = make_optimizer(net, SETTINGS, name)
+    again = make_optimizer(net, name, learning_rate=0.1)
     load_state(again, optimizer.state_dict())
     assert str(again.state_dict()) == str(optimizer.state_dict())

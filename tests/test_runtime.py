@@ -79,6 +79,23 @@ def test_mistakes_are_explained_without_a_traceback(capsys, arguments, says):
     assert says in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["variants", "photo_crops"])
+def test_study_command_hands_its_words_on(capsys, name):
+    with pytest.raises(SystemExit) as end:
+        main(["study", name, "--seeds", "2", "--help"])
+    assert end.value.code == 0
+    assert "--out" in capsys.readouterr().out
+
+
+def test_help_shows_the_defaults(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    out = " ".join(capsys.readouterr().out.split())
+    for shown in ("training images (default: 10)", "augmentation (default: 0)"):
+        assert shown in out
+    assert "None" not in out and "[]" not in out
+
+
 def test_train_command_resumes_to_a_finished_run(tmp_path, capsys):
     arguments = ["train", "lenet5", "--set", "activation=relu", "--data", "mnist"]
     arguments += ["--train-images", "256", "--epochs", "1", "--out", str(tmp_path)]

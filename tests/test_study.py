@@ -1,6 +1,7 @@
 """The ablation study: what each variant changes, records, resume, arithmetic."""
 
 import json
+from math import nan
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from alexnet_lab.models import alexnet_mini
 from alexnet_lab.studies import study
 from alexnet_lab.studies.study import Settings, read_runs, run_study
 from alexnet_lab.studies.variants import ABLATIONS, MODERN, STUDIES
-from alexnet_lab.training.loop import TrainingDiverged
+from alexnet_lab.training import History, TrainingDiverged
 
 IMAGE = (1, 28, 28)
 TINY = Settings(train_images=64, epochs=1, learning_rate=0.01, batch_size=32)
@@ -190,7 +191,7 @@ def test_other_settings_are_refused(tmp_path, trained):
 
 def test_a_run_that_diverges_is_left_out(tmp_path, monkeypatch):
     def diverges(*arguments):
-        raise TrainingDiverged("the loss became nan", None)
+        raise TrainingDiverged(nan, History(settings={"learning_rate": 0.1}))
 
     monkeypatch.setattr(study, "run_variant", diverges)
     lines = []

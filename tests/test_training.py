@@ -11,14 +11,15 @@ from torch import nn
 
 from alexnet_lab.data import Batches, fashion_mnist
 from alexnet_lab.models import lenet5
-from alexnet_lab.training import checkpoints
-from alexnet_lab.training.loop import (
+from alexnet_lab.training import (
     CheckpointError,
     History,
     TemperedCrossEntropy,
     TrainingDiverged,
+    checkpoints,
     evaluate,
     fit,
+    precision,
     predict,
 )
 
@@ -253,7 +254,7 @@ def test_a_finished_run_is_not_run_again(tmp_path):
     history = train(first, checkpoint=path)
     again = train(second, checkpoint=path)
     assert same_weights(first, second)
-    assert again.to_dict()["epochs"] == history.to_dict()["epochs"]
+    assert again.epochs == history.epochs
 
 
 def test_another_run_s_checkpoint_is_refused(tmp_path):
@@ -416,7 +417,7 @@ def test_decay_falls_on_weights_only():
     ],
 )
 def test_schedules(name, points):
-    from alexnet_lab.training.schedules import choose_schedule
+    from alexnet_lab.training.optimizers import choose_schedule
 
     schedule = choose_schedule(name)
     for progress, factor in points.items():
@@ -427,9 +428,27 @@ def test_history_survives_json(tmp_path):
     history = train(small_net(), epochs=2)
     history.save(tmp_path / "h.json")
     assert History.load(tmp_path / "h.json") == history
-    assert history.best.validation_accuracy == max(
-        record.validation_accuracy for record in history.epochs
-    )
+
+
+@pytest.mark.parametrize("there, here", [(2.0, 0.1), (0.1, 2.0)])
+def test_a_resumed_run_keeps_its_precision(tmp_path, monkeypatch, there, here):
+    """Whatever the machine on which it goes on is fast at."""
+    monkeypatch.setattr(precision, "is_large", lambda net: True)
+    path, name = tmp_path / "run.pt", "bfloat16" if there > 1 else "float32"
+    whole, parts = small_net(), small_net()
+    monkeypatch.setattr(precision, "bfloat16_gain", lambda: there)
+    expected = train(whole)
+    stop = StopAt(small_data(shuffle=True), 1, 3)
+    assert train(parts, stop, checkpoint=path).settings["precision"] == name
+    monkeypatch.setattr(precision, "bfloat16_gain", lambda: here)
+    resumed = train(parts, checkpoint=path)
+    assert resumed.settings["precision"] == expected.settings["precision"] == name
+    assert f"{name} (as the run began)" in resumed.machine
+    assert same_weights(whole, parts)
+    assert resumed.batch_losses == expected.batch_losses
+    other = "float32" if there > 1 else "bfloat16"
+    with pytest.raises(CheckpointError, match=f"precision: '{name}' there, '{other}'"):
+        train(parts, checkpoint=path, precision=other)
 
 
 def test_bfloat16_trains_and_keeps_float32_weights():

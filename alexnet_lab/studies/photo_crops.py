@@ -21,8 +21,7 @@ from alexnet_lab.data.photos import PHOTOS, photos
 from alexnet_lab.files import write_json
 from alexnet_lab.models import initialise_alexnet
 from alexnet_lab.runtime import provenance
-from alexnet_lab.training import checkpoints
-from alexnet_lab.training.loop import evaluate, fit
+from alexnet_lab.training import checkpoints, evaluate, fit
 
 CROP = 67  # pixels: the smallest image that AlexNet's layers can read
 SIDE, LEFT = 256, 176  # of the squares; of the columns that training sees

@@ -7,11 +7,10 @@ networks themselves do not.
 
 from alexnet_lab.training.checkpoints import CheckpointError, load
 from alexnet_lab.training.evaluation import Predictions, Score, evaluate, predict
-from alexnet_lab.training.history import EpochRecord, History
-from alexnet_lab.training.loop import TrainingDiverged, fit
-from alexnet_lab.training.optimizers import TemperedCrossEntropy
+from alexnet_lab.training.history import EpochRecord, History, TrainingDiverged
+from alexnet_lab.training.loop import fit
+from alexnet_lab.training.optimizers import TemperedCrossEntropy, one_cycle, steps
 from alexnet_lab.training.precision import choose_precision
-from alexnet_lab.training.schedules import one_cycle, steps
 
 __all__ = [
     "CheckpointError",

@@ -1,8 +1,12 @@
-"""Checkpoints: written whole or not at all, read without running anyone's code."""
+"""Stopping and going on: files written whole or not at all, and Ctrl-C as a wish."""
 
 from __future__ import annotations
 
 import re
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +19,19 @@ class CheckpointError(RuntimeError):
     """A checkpoint that cannot be used; the text says what would be right."""
 
 
-def first_line(error: BaseException) -> str:
-    """What an error says, in one line without a terminal's colours."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
-    return text.splitlines()[0] if text else type(error).__name__
-
-
-def differences(saved: dict[str, Any], mine: dict[str, Any]) -> list[str]:
-    """Which settings of a run are not those of the saved one, in words."""
-    return [
-        f"{key}: {saved.get(key)!r} there, {value!r} here"
-        for key, value in mine.items()
-        if saved.get(key) != value
-    ]
-
-
 def save(state: dict[str, Any], path: str | Path) -> None:
     """Write ``state`` so that ``path`` always holds a whole file."""
     with whole_file(path) as file:
         torch.save(state, file)
 
 
-def load(path: str | Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+def load(
+    path: str | Path, device: torch.device | str = "cpu", entry: str | None = None
+) -> dict[str, Any]:
     """Read what :func:`save` wrote; only tensors and plain values are accepted.
 
     Raises:
-        CheckpointError: the file is damaged or is no checkpoint of this course.
+        CheckpointError: the file is damaged, or holds no such ``entry``.
     """
     try:
         state = torch.load(path, map_location=device, weights_only=True)
@@ -51,11 +42,67 @@ def load(path: str | Path, device: torch.device | str = "cpu") -> dict[str, Any]
             f"{path} cannot be read as a checkpoint ({type(error).__name__}: "
             f"{first_line(error)}). Delete it to start afresh."
         ) from error
-    if not isinstance(state, dict):
+    if not isinstance(state, dict) or (entry and entry not in state):
         raise CheckpointError(
-            f"{path} holds a {type(state).__name__}, not a checkpoint"
+            f"{path} is no checkpoint of this version. Delete it to start afresh, or "
+            "use another name."
         )
     return state
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line without a terminal's colours."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def origin(
+    net: torch.nn.Module, train: Any, schedule: Callable[[float], float]
+) -> dict[str, Any]:
+    """What two runs must share besides their settings, as far as it is known."""
+    known = {
+        "network": repr(net),
+        # two functions may bear one name, all lambdas do
+        "rates": [float(schedule(n / 8)) for n in range(9)],
+        "images": getattr(train, "count", None),
+        "classes": getattr(train, "classes", None),
+    }
+    return {key: value for key, value in known.items() if value is not None}
+
+
+def check_same_run(where: object, saved: dict[str, Any], mine: dict[str, Any]) -> None:
+    """Raise CheckpointError unless all that both say of themselves is equal."""
+    differing = [
+        f"another {key}"
+        if key in ("network", "rates")  # too long to be shown
+        else f"{key}: {old!r} there, {new!r} here"
+        for key, new in mine.items()
+        if (old := saved.get(key, new)) != new
+    ]
+    if differing:
+        raise CheckpointError(
+            f"{where} belongs to another run ({'; '.join(differing)}). Use the same "
+            "settings to go on with it, or another name."
+        )
+
+
+def batches_from(batches: Any, epoch: int, start: int) -> Iterator[Any]:
+    """The batches of an epoch from number ``start`` on.
+
+    A DataLoader draws its order from the global generator, so it can be led past the
+    batches that are done before dropout's generator is put back. (Random transforms
+    that share that generator, with no worker processes, are then different; those of
+    ``alexnet_lab.data`` have their own.)
+    """
+    for source in (batches, getattr(batches, "sampler", batches)):
+        if hasattr(source, "set_epoch"):
+            source.set_epoch(epoch)
+    if hasattr(batches, "batches_from"):
+        return iter(batches.batches_from(start))
+    rest = iter(batches)
+    for _ in range(start):
+        next(rest)
+    return rest
 
 
 def random_state(device: torch.device) -> dict[str, torch.Tensor]:
@@ -75,3 +122,27 @@ def restore_random_state(state: dict[str, torch.Tensor], device: torch.device) -
         torch.cuda.set_rng_state(state["cuda"].cpu(), device)
     elif device.type == "mps" and "mps" in state:
         torch.mps.set_rng_state(state["mps"].cpu())
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Ctrl-C, or Jupyter's stop button, as a wish: no batch is left half done.
+
+    A second one interrupts at once. Outside the main thread, where signals cannot be
+    caught, KeyboardInterrupt stays what it is.
+    """
+    wish = threading.Event()
+
+    def note(number: int, frame: Any) -> None:
+        if wish.is_set():
+            raise KeyboardInterrupt
+        wish.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield wish
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield wish
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from alexnet_lab.training.precision import Precision, choose_precision
+
+Batch = tuple[torch.Tensor, torch.Tensor]  # images (N, C, H, W), int64 labels (N,)
 
 
 class Score(NamedTuple):
@@ -35,6 +37,86 @@ class Predictions(NamedTuple):
     probabilities: torch.Tensor  # float32 (N, classes)
 
 
+def evaluate(
+    net: nn.Module,
+    batches: Iterable[Batch],
+    *,
+    loss: nn.Module | None = None,
+    precision: str | Precision = "float32",
+) -> Score:
+    """Mean loss and accuracy over all images of ``batches``. Taught in 02.
+
+    Args:
+        net: (N, C, H, W) to logits (N, classes). It is left in the mode it was in.
+        batches: pairs of images and labels (N,), of any batch sizes.
+        loss: from logits and labels to the batch's mean; by default cross-entropy.
+        precision: as in :func:`alexnet_lab.training.fit`; float32 unless told.
+
+    Raises:
+        ValueError: there are no images.
+    """
+    loss = loss or nn.CrossEntropyLoss()
+    loss_sum, correct, images = 0.0, 0, 0
+    for logits, labels in _forward(net, batches, precision):
+        loss_sum += loss(logits, labels).item() * len(labels)
+        correct += int((logits.argmax(dim=1) == labels).sum())
+        images += len(labels)
+    if not images:
+        raise ValueError("nothing to evaluate: the batches hold no images")
+    return Score(loss_sum / images, correct / images, correct, images)
+
+
+def predict(
+    net: nn.Module,
+    batches: Iterable[Batch],
+    *,
+    precision: str | Precision = "float32",
+) -> Predictions:
+    """The class that the network gives each image; arguments as :func:`evaluate`."""
+    parts = [
+        (logits.softmax(dim=1).cpu(), labels.cpu())
+        for logits, labels in _forward(net, batches, precision)
+    ]
+    if not parts:
+        raise ValueError("nothing to predict: the batches hold no images")
+    probabilities, labels = map(torch.cat, zip(*parts, strict=True))
+    return Predictions(probabilities.argmax(dim=1), labels, probabilities)
+
+
+def _forward(
+    net: nn.Module, batches: Iterable[Batch], precision: str | Precision
+) -> Iterator[Batch]:
+    """float32 logits and labels, a batch at a time."""
+    where = device_of(net)
+    chosen = choose_precision(precision, net, where)
+    with evaluation_mode(net), torch.inference_mode():
+        for images, labels in batches:
+            with chosen.autocast():
+                logits = net(images.to(where))
+            yield logits.float(), labels.to(where)
+
+
+def length_of(batches: Any, name: str) -> int:
+    """How many batches there are; ValueError if one cannot say, or there are none."""
+    if isinstance(batches, tuple) and hasattr(batches, "train"):
+        raise ValueError(
+            f"fit got all three splits as its {name} set; unpack them: "
+            "fit(net, splits.train, splits.validation)"
+        )
+    try:
+        length = len(batches)
+    except TypeError:  # an iterator, or a DataLoader of an IterableDataset
+        length = 0
+    if not length:
+        raise ValueError(f"the {name} set needs a length of at least one batch")
+    return length
+
+
+def device_of(net: nn.Module) -> torch.device:
+    """Where a network's weights are; the CPU if it has none."""
+    return next((p.device for p in net.parameters()), torch.device("cpu"))
+
+
 def evaluation_mode(net: nn.Module) -> AbstractContextManager[None]:
     """Dropout and running statistics off inside, each layer's own mode back after."""
     return _mode(net, training=False)
@@ -54,66 +136,3 @@ def _mode(net: nn.Module, training: bool) -> Iterator[None]:
     finally:
         for module, mode in modes.items():
             module.training = mode
-
-
-def evaluate(
-    net: nn.Module,
-    batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
-    *,
-    loss: nn.Module | None = None,
-    precision: str | Precision = "float32",
-) -> Score:
-    """Mean loss and accuracy over all images of ``batches``.
-
-    Args:
-        net: (N, C, H, W) to logits (N, classes). It is left in the mode it was in.
-        batches: pairs of images and labels (N,), of any batch sizes.
-        loss: from logits and labels to the batch's mean; by default cross-entropy.
-        precision: as in :func:`alexnet_lab.training.fit`; float32 unless told.
-
-    Raises:
-        ValueError: there are no images.
-    """
-    loss = loss or nn.CrossEntropyLoss()
-    loss_sum, correct, images = 0.0, 0, 0
-    for logits, labels in _forward(net, batches, precision):
-        loss_sum += loss(logits, labels).item() * len(labels)
-        correct += (logits.argmax(dim=1) == labels).sum().item()
-        images += len(labels)
-    if not images:
-        raise ValueError("nothing to evaluate: the batches hold no images")
-    return Score(loss_sum / images, correct / images, correct, images)
-
-
-def predict(
-    net: nn.Module,
-    batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
-    *,
-    precision: str | Precision = "float32",
-) -> Predictions:
-    """The class that the network gives each image, beside its label."""
-    parts = [
-        (logits.softmax(dim=1).cpu(), labels.cpu())
-        for logits, labels in _forward(net, batches, precision)
-    ]
-    if not parts:
-        raise ValueError("nothing to predict: the batches hold no images")
-    probabilities = torch.cat([p for p, _ in parts])
-    labels = torch.cat([t for _, t in parts])
-    return Predictions(probabilities.argmax(dim=1), labels, probabilities)
-
-
-def device_of(net: nn.Module) -> torch.device:
-    """Where a network's weights are; the CPU if it has none."""
-    return next((p.device for p in net.parameters()), torch.device("cpu"))
-
-
-def _forward(net, batches, precision) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """float32 logits and labels, a batch at a time."""
-    where = device_of(net)
-    chosen = choose_precision(precision, net, where)
-    with evaluation_mode(net), torch.inference_mode():
-        for images, labels in batches:
-            with chosen.autocast():
-                logits = net(images.to(where))
-            yield logits.float(), labels.to(where)

@@ -1,13 +1,20 @@
-"""What a training run has learned about itself: one record an epoch."""
+"""What a training run says of itself: one record an epoch, shown while it goes on."""
 
 from __future__ import annotations
 
 import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from alexnet_lab.files import write_json
+from alexnet_lab.training.distributed import Team
 
 
 @dataclass
@@ -28,6 +35,17 @@ class EpochRecord:
     learning_rate: float
     seconds: float
 
+    def __str__(self) -> str:
+        validation = f"{'–':>11}  {'–':>11}"
+        if self.validation_loss is not None:
+            validation = (
+                f"{self.validation_loss:11.4f}  {self.validation_accuracy:11.2%}"
+            )
+        return (
+            f"{self.epoch:5}  {self.train_loss:10.4f}  {self.train_accuracy:10.2%}  "
+            f"{validation}  {self.seconds:7.1f}"
+        )
+
 
 @dataclass
 class History:
@@ -36,7 +54,8 @@ class History:
     Attributes:
         epochs: one :class:`EpochRecord` for each whole epoch.
         batch_losses: the loss of every batch, in order.
-        settings: what :func:`alexnet_lab.training.fit` was asked to do.
+        settings: what :func:`alexnet_lab.training.fit` was asked to do, and the
+            precision that it chose.
         machine: one line on where it ran.
         interrupted: True if the run was stopped before its end.
     """
@@ -49,22 +68,10 @@ class History:
 
     @property
     def last(self) -> EpochRecord:
-        """The newest record.
-
-        Raises:
-            ValueError: no epoch has been finished.
-        """
+        """The newest record; ValueError if no epoch has been finished."""
         if not self.epochs:
             raise ValueError("no epoch has been finished yet")
         return self.epochs[-1]
-
-    @property
-    def best(self) -> EpochRecord:
-        """The record with the highest validation accuracy (the first of equals)."""
-        validated = [e for e in self.epochs if e.validation_accuracy is not None]
-        if not validated:
-            raise ValueError("no epoch was validated: give fit a validation set")
-        return max(validated, key=lambda record: record.validation_accuracy)
 
     @property
     def seconds(self) -> float:
@@ -72,36 +79,21 @@ class History:
         return sum(record.seconds for record in self.epochs)
 
     def __str__(self) -> str:
-        lines = ["epoch  train loss  train acc.  valid. loss  valid. acc.  seconds"]
-        for e in self.epochs:
-            lines.append(
-                f"{e.epoch:5}  {e.train_loss:10.4f}  {e.train_accuracy:10.2%}  "
-                f"{_or_dash(e.validation_loss, '11.4f')}  "
-                f"{_or_dash(e.validation_accuracy, '11.2%')}  {e.seconds:7.1f}"
-            )
+        head = "epoch  train loss  train acc.  valid. loss  valid. acc.  seconds"
+        lines = [head, *map(str, self.epochs)]
         if self.interrupted:
             lines.append("interrupted: the network keeps what it has learned so far")
         return "\n".join(lines)
 
-    def plot(self):
-        """The curves of loss and accuracy, as a matplotlib figure."""
-        from alexnet_lab.plots import curves
-
-        return curves(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, strings, lists and dictionaries."""
-        return asdict(self)
-
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> History:
-        """The inverse of :meth:`to_dict`."""
+        """The inverse of ``dataclasses.asdict``."""
         epochs = [EpochRecord(**record) for record in plain["epochs"]]
         return cls(**{**plain, "epochs": epochs})
 
     def save(self, path: str | Path) -> None:
         """Write as JSON, whole or not at all."""
-        write_json(self.to_dict(), path)
+        write_json(asdict(self), path)
 
     @classmethod
     def load(cls, path: str | Path) -> History:
@@ -109,6 +101,106 @@ class History:
         return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
 
 
-def _or_dash(value: float | None, form: str) -> str:
-    width = int(form.split(".")[0])
-    return f"{'–':>{width}}" if value is None else f"{value:{form}}"
+class TrainingDiverged(RuntimeError):
+    """The loss became infinite or NaN. ``history`` holds what came before."""
+
+    def __init__(
+        self, loss: float, history: History, saved: Path | None = None
+    ) -> None:
+        before = ", ".join(f"{x:.3g}" for x in history.batch_losses[-3:])
+        rate = history.settings["learning_rate"]
+        kept = "The network's weights are spoilt: build it anew"
+        if saved and saved.exists():
+            kept = f"The checkpoint {saved} still holds its last save"
+        super().__init__(
+            f"the loss became {loss} in epoch {len(history.epochs) + 1} (before that: "
+            f"{before or 'nothing'}). Usual causes: a learning rate that is too high "
+            f"(it was {rate:g}; try {rate / 10:g}), images that are not normalised, or "
+            f"a log of zero. {kept}."
+        )
+        self.history = history
+
+
+class Figures:
+    """What the batches of one epoch gave: rows of summed loss, hits, images.
+
+    Reading a number waits for a GPU: so ``note`` keeps it there, ``read`` fetches all.
+    """
+
+    def __init__(self, rows: Sequence[tuple] = ()) -> None:
+        self.rows = list(rows)
+        self.pending: list[tuple] = []
+        self.batches = len(self.rows)  # read or not
+
+    def note(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Count a batch that is done."""
+        self.batches += 1
+        hits = (logits.detach().argmax(dim=1) == labels).sum()
+        self.pending.append((loss.detach(), hits, len(labels)))
+
+    def read(self, team: Team) -> Iterator[float]:
+        """The mean losses of the batches that were noted since, of the whole team."""
+        if not self.pending:
+            return
+        new = [
+            torch.stack([loss.float(), hits.float(), loss.new_tensor(count).float()])
+            for loss, hits, count in self.pending
+        ]
+        self.pending.clear()
+        for loss, hits, count in team.total(torch.stack(new)).tolist():
+            self.rows.append((loss / team.size * count, round(hits), round(count)))
+            yield loss / team.size
+
+    def totals(self) -> tuple[float, int, int]:
+        """Summed loss in nats, correct images, images."""
+        loss, hits, images = map(sum, zip(*self.rows, strict=True))
+        return loss, hits, images
+
+
+class Progress:
+    """Shows a text that changes while work goes on, and keeps only the last one.
+
+    In a notebook it is one output, updated in place; in a terminal the last line is
+    rewritten; in a log file only finished lines appear.
+    """
+
+    def __init__(self, visible: bool = True) -> None:
+        self.visible = visible
+        self._next = 0.0
+        self._shown = 0  # lines, or times in a notebook
+
+    def due(self) -> bool:
+        """True twice a second."""
+        return time.monotonic() >= self._next
+
+    def update(self, finished: str, current: str = "") -> None:
+        """Show ``finished`` (whole lines, which only grow) and a passing line."""
+        self._next = time.monotonic() + 0.5
+        if not self.visible:
+            return
+        if hasattr(_shell(), "kernel"):  # in a notebook
+            self._display(f"{finished}\n{current}".rstrip("\n"))
+            return
+        lines = finished.splitlines()
+        terminal = sys.stdout.isatty()
+        for line in lines[self._shown :]:
+            print(f"\r{line:<78}" if terminal else line, flush=True)
+        self._shown = len(lines)
+        if terminal and current:
+            print(f"\r{current:<78}", end="", flush=True)
+
+    def _display(self, text: str) -> None:
+        from IPython.display import display
+
+        display(
+            {"text/plain": text},
+            raw=True,
+            display_id=str(id(self)),
+            update=self._shown > 0,
+        )
+        self._shown += 1
+
+
+def _shell() -> Any:
+    """IPython's, if this process has one."""
+    return "IPython" in sys.modules and sys.modules["IPython"].get_ipython()

@@ -1,8 +1,14 @@
-"""What the weights are moved by: the optimizer, and a loss for large logits."""
+"""What moves the weights: an optimizer, its rate over a run, a loss for large logits.
+
+A schedule is a function of progress, 0 at the first step and 1 after the last, to a
+fraction of the peak rate. It has no state, so a resumed run goes on exactly.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import torch
@@ -11,10 +17,11 @@ from torch import nn
 from alexnet_lab.training.precision import is_large
 
 MakeOptimizer = Callable[[list[dict]], torch.optim.Optimizer]
+Schedule = Callable[[float], float]
 
 
 class TemperedCrossEntropy(nn.Module):
-    """Cross-entropy of logits that are divided by a temperature first.
+    """Cross-entropy of logits that are divided by a temperature first. Taught in 02.
 
     For outputs whose differences grow large, such as the squared distances of the 1998
     LeNet-5 once it draws: undivided, their softmax is nearly 0 or 1, and the training
@@ -32,41 +39,68 @@ class TemperedCrossEntropy(nn.Module):
         return nn.functional.cross_entropy(logits / self.temperature, labels)
 
     def extra_repr(self) -> str:
+        """The temperature, by which a checkpoint knows the loss."""
         return f"{self.temperature:g}"
 
 
-def parameter_groups(net: nn.Module, weight_decay: float) -> list[dict]:
-    """Weights with decay; biases and one-dimensional scales without.
+def check_rates(
+    learning_rate: float, momentum: float, weight_decay: float
+) -> dict[str, float]:
+    """The three as plain numbers; ValueError for what cannot be."""
+    if not isinstance(learning_rate, Real) or not 0 < learning_rate < math.inf:
+        raise ValueError(f"learning_rate={learning_rate!r}; use a number above 0")
+    if not 0 <= momentum < 1:
+        raise ValueError(f"momentum={momentum}; use a number from 0 to below 1")
+    if not weight_decay >= 0:
+        raise ValueError(f"weight_decay={weight_decay}; use 0 or more")
+    names = ("learning_rate", "momentum", "weight_decay")
+    rates = map(float, (learning_rate, momentum, weight_decay))
+    return dict(zip(names, rates, strict=True))
 
-    The 2012 code's configuration files have ``wc=0`` for biases.
+
+def make_optimizer(
+    net: nn.Module,
+    wanted: str | MakeOptimizer = "sgd",
+    *,
+    learning_rate: float,
+    momentum: float = 0.9,
+    weight_decay: float = 5e-4,
+) -> torch.optim.Optimizer:
+    """The optimizer of that name, or the one that the function makes of the groups.
+
+    Weights decay; biases and one-dimensional scales do not: the 2012 code's
+    configuration files have ``wc=0`` for biases.
+
+    Raises:
+        ValueError: no optimizer has that name, or there is nothing to train.
     """
-    weights = [p for p in net.parameters() if p.requires_grad and p.dim() > 1]
-    others = [p for p in net.parameters() if p.requires_grad and p.dim() <= 1]
-    groups = [
-        {"params": weights, "weight_decay": weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
-
-
-def _fused(net: nn.Module) -> bool | None:
-    """Whether one pass over the weights should do all of a step's arithmetic.
-
-    For a large network on a CPU that takes a third of the time, since weights,
-    gradients and momentum do not fit the caches. Elsewhere PyTorch chooses.
-    """
+    trained = [p for p in net.parameters() if p.requires_grad]
+    if not trained:
+        raise ValueError("the network has no parameters that require a gradient")
+    weights = [p for p in trained if p.dim() > 1]
+    others = [p for p in trained if p.dim() <= 1]
+    pairs = ((weights, weight_decay), (others, 0.0))
+    groups = [{"params": some, "weight_decay": w} for some, w in pairs if some]
+    if callable(wanted):
+        return wanted(groups)
+    # For a large network on a CPU one pass over the weights takes a third of the time:
+    # weights, gradients and momentum do not fit the caches. Elsewhere PyTorch chooses.
     on_cpu = all(p.device.type == "cpu" for p in net.parameters())
-    return True if on_cpu and is_large(net) else None
+    fused = True if on_cpu and is_large(net) else None
+    if wanted == "sgd":
+        return torch.optim.SGD(groups, learning_rate, momentum, fused=fused)
+    if wanted == "adamw":
+        return torch.optim.AdamW(groups, learning_rate, fused=fused)
+    raise ValueError(
+        f"optimizer={wanted!r}; use sgd, adamw, or a function from parameter groups "
+        "to an optimizer"
+    )
 
 
 def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Go on from ``state``, computed as this machine computes it.
-
-    Momentum and rates are the run's; whether a step is fused is the machine's, and may
-    differ from where the state was saved.
-    """
+    """Go on from ``state``; whether a step is fused stays this machine's business."""
     how = [
-        {key: group[key] for key in ("fused", "foreach") if key in group}
+        {key: group[key] for key in group.keys() & {"fused", "foreach"}}
         for group in optimizer.param_groups
     ]
     optimizer.load_state_dict(state)
@@ -74,27 +108,45 @@ def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
         group.update(mine)
 
 
-def make_optimizer(
-    net: nn.Module, settings: dict[str, Any], wanted: str | MakeOptimizer
-) -> torch.optim.Optimizer:
-    """The optimizer of that name, or the one that the function makes.
+def cosine(progress: float) -> float:
+    """From 1 to 0 along half a cosine (Loshchilov and Hutter, 2017, no restarts)."""
+    return 0.5 * (1 + math.cos(math.pi * progress))
 
-    Raises:
-        ValueError: no optimizer has that name, or there is nothing to train.
+
+def one_cycle(progress: float, warm_up: float = 0.25) -> float:
+    """Up from 1/25 in a straight line, then down to 0 (after Smith, 2018).
+
+    Taught in 07.
     """
-    groups = parameter_groups(net, settings["weight_decay"])
-    if not groups:
-        raise ValueError("the network has no parameters that require a gradient")
-    rate = settings["learning_rate"]
+    if progress < warm_up:
+        return 1 / 25 + (1 - 1 / 25) * progress / warm_up
+    return (1 - progress) / (1 - warm_up)
+
+
+def steps(progress: float) -> float:
+    """Divided by 10 after each quarter, as AlexNet's was in spirit. Taught in 07.
+
+    The paper divided by 10 "when the validation error rate stopped improving", three
+    times in all; equal quarters need no one to watch.
+    """
+    return 10.0 ** -min(3, int(4 * progress))
+
+
+SCHEDULES: dict[str, Schedule] = {
+    "constant": lambda progress: 1.0,
+    "cosine": cosine,
+    "one-cycle": one_cycle,
+    "steps": steps,
+}
+
+
+def choose_schedule(wanted: str | Schedule) -> Schedule:
+    """The schedule of that name, or the function itself; ValueError for no name."""
     if callable(wanted):
-        return wanted(groups)
-    if wanted == "sgd":
-        return torch.optim.SGD(
-            groups, lr=rate, momentum=settings["momentum"], fused=_fused(net)
+        return wanted
+    if wanted not in SCHEDULES:
+        raise ValueError(
+            f"schedule={wanted!r}; use one of {', '.join(SCHEDULES)}, or a function "
+            "of progress in 0..1"
         )
-    if wanted == "adamw":
-        return torch.optim.AdamW(groups, lr=rate, fused=_fused(net))
-    raise ValueError(
-        f"optimizer={wanted!r}; use sgd, adamw, or a function from parameter groups "
-        "to an optimizer"
-    )
+    return SCHEDULES[wanted]

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from alexnet_lab.training.optimizers import make_optimizer
-from alexnet_lab.training.precision import choose_layout, choose_precision
+from alexnet_lab.training.precision import choose_precision
 
 
 def images_per_second(
@@ -33,11 +33,9 @@ def images_per_second(
     """
     net = build().to(where).train()
     precision = choose_precision("auto", net, where)
-    layout = choose_layout(None, precision, where)
-    if layout == torch.channels_last:
-        net.to(memory_format=layout)
-    settings = {"learning_rate": 1e-3, "momentum": 0.9, "weight_decay": 5e-4}
-    optimizer = make_optimizer(net, settings, "sgd")
+    layout = precision.layout()
+    net.to(memory_format=layout)
+    optimizer = make_optimizer(net, learning_rate=1e-3)
     images = torch.randn(batch, *shape, device=where).contiguous(memory_format=layout)
     labels = torch.zeros(batch, dtype=torch.long, device=where)
 
