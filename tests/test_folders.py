@@ -11,9 +11,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from alexnet_lab.data import DataFileError, image_folder, imagenette
-from alexnet_lab.data.augment import RandomFlip
-from alexnet_lab.data.listing import hold_out
+from alexnet_lab.data import DataFileError, RandomFlip, image_folder, imagenette
 from alexnet_lab.data.pictures import PictureError, open_picture, read_picture
 from alexnet_lab.training.loop import evaluate, fit
 
@@ -30,9 +28,9 @@ def picture(path: Path, colour=RED, size=(48, 40), **options) -> Path:
     return path
 
 
-def class_of(path: Path, name: str, count: int, colour=RED) -> None:
+def class_of(path: Path, name: str, count: int, colour=RED, kind="jpg") -> None:
     for number in range(count):
-        picture(path / name / f"{number:02}.jpg", colour, (48 + number, 40))
+        picture(path / name / f"{number:02}.{kind}", colour, (48 + number, 40))
 
 
 @pytest.fixture
@@ -123,14 +121,6 @@ def test_hidden_and_stray_files(flat):
     }
 
 
-@pytest.mark.parametrize("fraction, held", [(0.1, 1), (0.3, 3), (0.01, 1), (1.0, 9)])
-def test_some_of_every_class_is_held_out(fraction, held):
-    labels = torch.tensor([0] * 10 + [2] * 10)
-    out, rest = hold_out(labels, fraction, seed=0)
-    assert labels[out].bincount().tolist() == [held, 0, held]
-    assert sorted(torch.cat([out, rest]).tolist()) == list(range(20))
-
-
 def test_fewer_training_pictures(split):
     train = image_folder(split, **PLAIN, train_images=7).train
     assert train.count == 7 and len(train) == 2
@@ -159,7 +149,10 @@ def rename(source: Path, name: str) -> None:
             r"holds no pictures \(only a\.doc \(not a picture's extension\)\)",
         ),
         (lambda p: rename(p / "val" / "red", "rot"), "training set does not have: rot"),
-        (lambda p: rename(p / "train", "tain"), "a folder val but no folder train"),
+        (
+            lambda p: rename(p / "train", "tain"),
+            "no folder train, but val, test, which",
+        ),
         (
             lambda p: (rename(p / "val", "v"), rename(p / "test", "t")),
             "neither val nor test",
@@ -175,7 +168,7 @@ def test_damaged_layouts_are_named(split, damage, says):
 def test_a_wrong_path_shows_what_is_there(split):
     with pytest.raises(DataFileError, match="no folder .*trian.*test, train, val"):
         image_folder(split / "trian" / "deeper", **PLAIN)
-    with pytest.raises(DataFileError, match="is a file"):
+    with pytest.raises(DataFileError, match="Not a directory.*holds the class folders"):
         image_folder(split / "train" / "red" / "00.jpg", **PLAIN)
 
 
@@ -200,7 +193,7 @@ def test_one_folder_too_high(tmp_path):
 
 def test_a_class_too_small_to_split(flat):
     class_of(flat, "green", 2, GREEN)
-    with pytest.raises(DataFileError, match="class green .* too few pictures .*: 2"):
+    with pytest.raises(DataFileError, match="class green .* too few pictures"):
         image_folder(flat, **PLAIN)
 
 
@@ -210,7 +203,6 @@ def test_a_class_too_small_to_split(flat):
         ({"image_size": 0}, "image_size=0"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"resize": 20}, "resize=20 leaves too little for crops of 32"),
-        ({"num_workers": -1}, "num_workers=-1"),
         ({"train_images": 0}, "1 to 16 training pictures"),
         ({"train_images": 99}, "1 to 16 training pictures"),
     ],
@@ -415,12 +407,6 @@ def test_workers_change_nothing(split):
         alone.set_epoch(0)
         assert same_batches(list(alone), list(helped))
     assert alone.skipped == helped.skipped
-    interrupted = iter(helped)
-    next(interrupted)
-    next(iter(helped))
-    with pytest.raises(RuntimeError, match="one at a time"):
-        next(interrupted)
-    helped.close()
 
 
 def test_workers_start_as_on_macos_and_windows(split, monkeypatch):
@@ -431,7 +417,6 @@ def test_workers_start_as_on_macos_and_windows(split, monkeypatch):
     try:
         helped = image_folder(split, **PLAIN, num_workers=1).validation
         batches = list(helped)
-        helped.close()
     finally:
         processes.set_start_method(before, force=True)
     assert same_batches(batches, list(image_folder(split, **PLAIN).validation))
@@ -458,17 +443,13 @@ def test_imagenette_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setenv("ALEXNET_LAB_DATA", str(tmp_path))
     with pytest.raises(DataFileError, match=r"imagenette\(download=True\)"):
         imagenette()
-    with pytest.raises(DataFileError, match="no folder"):
-        imagenette(tmp_path / "elsewhere")
-    with pytest.raises(ValueError, match="leave path out"):
-        imagenette(tmp_path, download=True)
 
 
 @pytest.mark.parametrize("folder", ["imagenette2-160", "imagenette2-320"])
 def test_imagenette_is_found_and_its_classes_have_names(tmp_path, monkeypatch, folder):
     for part, count in (("train", 3), ("val", 1)):
-        class_of(tmp_path / folder / part, "n01440764", count)
-        class_of(tmp_path / folder / part, "n03888257", count)
+        class_of(tmp_path / folder / part, "n01440764", count, kind="JPEG")
+        class_of(tmp_path / folder / part, "n03888257", count, kind="JPEG")
     monkeypatch.setenv("ALEXNET_LAB_DATA", str(tmp_path))
     train, validation, test = imagenette(image_size=32, batch_size=4)
     assert train.classes == test.classes == ("tench", "parachute")
