@@ -6,7 +6,6 @@ of images that a notebook taught and that two places need. What may not: network
 training and pictures of results; testing on several crops is written in notebook 06.
 """
 
-from alexnet_lab.data import augment
 from alexnet_lab.data.augment import (
     ColourNoise,
     RandomCrop,
@@ -14,8 +13,8 @@ from alexnet_lab.data.augment import (
     RandomShift,
     compose,
 )
-from alexnet_lab.data.batches import Batches, Passes, Splits
-from alexnet_lab.data.folders import IMAGENET_STATISTICS, image_folder, imagenette
+from alexnet_lab.data.batches import Batches, Splits
+from alexnet_lab.data.folders import image_folder, imagenette
 from alexnet_lab.data.idx import (
     DataFileError,
     data_folder,
@@ -26,16 +25,13 @@ from alexnet_lab.data.idx import (
 from alexnet_lab.data.photos import photos
 
 __all__ = [
-    "IMAGENET_STATISTICS",
     "Batches",
     "ColourNoise",
     "DataFileError",
-    "Passes",
     "RandomCrop",
     "RandomFlip",
     "RandomShift",
     "Splits",
-    "augment",
     "compose",
     "data_folder",
     "fashion_mnist",

@@ -1,8 +1,7 @@
 """Batches of images with labels: their order, their shares, their way to the network.
 
-A DataLoader fetches images one by one. :class:`Batches` holds all of them as bytes on
-the device, and picks, resizes, augments and normalises a whole batch at once; notebook
-02 measures what that is worth.
+A DataLoader fetches images one by one; notebook 02 measures what batches from memory
+are worth.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ Self = TypeVar("Self", bound="Passes")
 class Passes:
     """Images with labels, served a batch at a time, pass after pass.
 
-    Each pass over shuffled batches has its own order, fixed by (seed, epoch), and each
-    batch its own generator for augmentation, so that a pass can be taken up anywhere.
+    The order of a shuffled pass is fixed by (seed, epoch), and each batch has its own
+    generator for augmentation, so that a pass can be taken up anywhere.
 
     Args:
         labels: int64 (N,).
@@ -38,14 +37,14 @@ class Passes:
         batch_size: images in a batch; the last one may be smaller.
         image_size: height and width after resizing; None leaves them alone.
         padding: pixels of black added on each side, after augmentation.
-        normalise: (mean, standard deviation) of pixels in 0..1.
+        normalise: see ``Normalisation``.
         shuffle: a new order in every pass.
-        augment: called with float images in 0..1, (B, C, H, W), and a generator.
-        seed: of the order and of the augmentation.
+        augment: see ``Augmentation``.
+        seed: of order and augmentation.
         device: where the batches go; by default :func:`alexnet_lab.device`.
     """
 
-    image_shape: tuple[int, int, int]
+    image_shape: tuple[int, int, int]  # as a network gets it, unless augment crops it
 
     def __init__(
         self,
@@ -151,29 +150,20 @@ class Passes:
 
 
 class Batches(Passes):
-    """Images and labels in memory, on a device; iterating gives batches of them.
+    """All images, uint8 (N, C, H, W), and labels, int64 (N,), in a device's memory.
 
-    Args:
-        images: uint8, (N, C, H, W).
-        labels: int64, (N,).
-        classes: the class names.
-        options: those of :class:`Passes`, such as ``batch_size`` and ``shuffle``.
+    A batch is picked, resized, augmented and normalised at once, on the device. Takes
+    the options of :class:`Passes`. Taught in 02.
     """
 
     def __init__(
         self, images: Tensor, labels: Tensor, classes: tuple[str, ...], **options: Any
     ) -> None:
         super().__init__(labels, classes, **options)
-        self.images = images.to(self.device)
-        self.labels = labels.to(self.device)
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:  # type: ignore[override]
-        """(C, H, W) of an image as a network gets it, unless ``augment`` crops it."""
-        channels, height, width = self.images.shape[1:]
-        if self.image_size:
-            height = width = self.image_size
-        return channels, height + 2 * self.padding, width + 2 * self.padding
+        self.images, self.labels = images.to(self.device), labels.to(self.device)
+        border = 2 * self.padding
+        height, width = (self.image_size or side for side in images.shape[-2:])
+        self.image_shape = (images.shape[1], height + border, width + border)
 
     def batches_from(self, start: int) -> Iterator[Batch]:
         """The pass from batch number ``start`` on, float32 (B, C, H, W) and (B,)."""
@@ -196,6 +186,15 @@ def check_positive(name: str, value: int) -> None:
     """Raise ValueError unless ``value`` is a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"{name}={value!r}: use a whole number of at least 1")
+
+
+def check_count(train_images: int, most: int) -> None:
+    """Raise ValueError unless there are so many training images."""
+    if not 1 <= train_images <= most:
+        raise ValueError(
+            f"train_images={train_images:,}: there are 1 to {most:,} training images "
+            "(others are held out for validation)"
+        )
 
 
 def mix_seeds(*parts: int) -> int:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from alexnet_lab.data.batches import Splits, check_positive
+from alexnet_lab.data.batches import (
+    Augmentation,
+    Splits,
+    check_count,
+    check_positive,
+)
 from alexnet_lab.data.idx import DataFileError, data_folder
 from alexnet_lab.data.pictures import FolderBatches, Listing
 
@@ -38,12 +42,10 @@ def image_folder(
     image_size: int = 224,
     batch_size: int = 128,
     *,
-    resize: int | None = None,
     train_images: int | None = None,
     seed: int = 0,
-    transform: Callable[[Tensor], Tensor] | None = None,
     num_workers: int | None = None,
-    augment: Any = None,
+    augment: Augmentation | None = None,
     **options: Any,
 ) -> Splits:
     """Photographs in folders, one folder a class, in batches for training.
@@ -59,23 +61,19 @@ def image_folder(
     most in all). In the third, validation and test are a tenth of each class. Labels
     follow the alphabetical order of the training classes.
 
-    Training pictures are treated as in the paper: the shorter side is resized, the
-    central square cut out, then a random crop, mirrored in half of the cases. Others:
-    resized, central crop. In a script, worker processes need the usual
-    ``if __name__ == "__main__":`` on macOS and Windows; a notebook needs nothing.
+    Training pictures are treated as in the paper: the shorter side is resized (to 256
+    for crops of 224 and 227; else to 8/7 of the crop), the central square cut out, then
+    a random crop, mirrored in half of the cases. Others: resized, central crop.
 
     Args:
         path: the folder.
         image_size: height and width of the crops.
         batch_size: images in a batch; the last one may be smaller.
-        resize: the shorter side before cropping; by default 256 for crops of 224 and
-            227, as in the paper, and 8/7 of the crop for other sizes.
         train_images: use only so many training pictures.
         seed: of the split, the order and the augmentation.
-        transform: in place of the training crop and flip; uint8 (3, H, W) to uint8
-            (3, image_size, image_size). With workers it must be picklable: no lambda.
         num_workers: processes that read pictures. By default one for each processor,
-            8 at most, and none for fewer than 500 pictures.
+            8 at most, and none for fewer than 500 pictures. A script needs the usual
+            ``if __name__ == "__main__":`` for them on macOS and Windows.
         augment: of training batches, on the device, such as :class:`ColourNoise`.
         options: ``normalise`` and ``device`` of :class:`Passes`.
 
@@ -91,32 +89,24 @@ def image_folder(
     from torchvision.transforms import v2
 
     check_positive("image_size", image_size)
-    if resize is None:
-        resize = 256 if 224 <= image_size <= 227 else math.ceil(image_size * 8 / 7)
-    if resize < image_size:
-        raise ValueError(
-            f"resize={resize} leaves too little for crops of {image_size}; use at "
-            f"least {image_size}"
-        )
+    side = 256 if 224 <= image_size <= 227 else math.ceil(image_size * 8 / 7)
     train, *others = _parts(Path(path), seed)
-    train = _limited(train, train_images, seed)
+    count = len(train.labels)
+    if train_images is not None:
+        check_count(train_images, count)
+        generator = torch.Generator().manual_seed(seed)
+        train = train.only(torch.randperm(count, generator=generator)[:train_images])
     if num_workers is None:
         num_workers = _cores() if len(train.labels) >= WORTH_WORKERS else 0
-    square = [v2.Resize(resize, antialias=True), v2.CenterCrop(resize)]
+    square = [v2.Resize(side, antialias=True), v2.CenterCrop(side)]
     random = [*square, v2.RandomCrop(image_size), v2.RandomHorizontalFlip()]
     central = v2.Compose([square[0], v2.CenterCrop(image_size)])
-    shared = dict(
-        size=image_size,
-        batch_size=batch_size,
-        shorter_side=resize,
-        seed=seed,
-        num_workers=num_workers,
-        **{"normalise": IMAGENET_STATISTICS, **options},
-    )
-    training = dict(shuffle=True, augment=augment, **shared)
+    options = {"normalise": IMAGENET_STATISTICS, "seed": seed, **options}
+    options |= {"batch_size": batch_size, "num_workers": num_workers}
+    training = {"shuffle": True, "augment": augment, **options}
     return Splits(
-        FolderBatches(train, transform or v2.Compose(random), **training),
-        *(FolderBatches(part, central, **shared) for part in others),
+        FolderBatches(train, v2.Compose(random), image_size, side, **training),
+        *(FolderBatches(part, central, image_size, side, **options) for part in others),
     )
 
 
@@ -131,13 +121,8 @@ def imagenette(
 
     It does not ship with the course: 326 MB with a shorter side of 320 pixels, 94 MB
     with 160. Made by J. Howard, <https://github.com/fastai/imagenette>. Looked for in
-    the course's data folder; :func:`image_folder` reads it from anywhere else.
-
-    Args:
-        image_size: as in :func:`image_folder`.
-        batch_size: as in :func:`image_folder`.
-        download: if it is not there, let torchvision fetch the 320-pixel version.
-        options: those of :func:`image_folder`.
+    the course's data folder; with ``download``, torchvision fetches it if it is not
+    there. Takes the options of :func:`image_folder`, which reads it from anywhere.
 
     Raises:
         DataFileError: it is not there; the text says how to get it.
@@ -198,16 +183,11 @@ def class_folders(folder: Path) -> list[str]:
     """The names of the visible folders in ``folder``, sorted; else DataFileError."""
     try:
         entries = sorted(folder.iterdir())
-    except FileNotFoundError:
+    except OSError as error:  # not there, a file, or not allowed
         parent = next(p for p in folder.absolute().parents if p.is_dir())
         raise DataFileError(
-            f"there is no folder {folder}. In {parent} there are the folders: "
-            f"{_some(class_folders(parent)) or 'none'}"
-        ) from None
-    except OSError as error:  # a file, or not allowed
-        raise DataFileError(
-            f"{folder} cannot be read: {error.strerror}. Name the folder that holds "
-            "the class folders."
+            f"no folder of classes: {folder} ({error.strerror}). In {parent} there are "
+            f"the folders {_some(class_folders(parent)) or '(none)'}"
         ) from error
     return [e.name for e in entries if e.is_dir() and not _hidden(e.name)]
 
@@ -228,13 +208,6 @@ def list_pictures(folder: Path, classes: tuple[str, ...] | None = None) -> Listi
     from torchvision.datasets.folder import make_dataset
 
     found = class_folders(folder)
-    if not found:
-        pictures = sum(p.suffix.lower() in EXTENSIONS for p in folder.iterdir())
-        what = f"{pictures:,} pictures but no folders" if pictures else "no folders"
-        raise DataFileError(
-            f"{folder} holds {what}. Each class needs a folder of its own: "
-            f"{folder.name}/cat/1.jpg, {folder.name}/dog/1.jpg, …"
-        )
     classes = classes or tuple(found)
     unknown = [name for name in found if name not in classes]
     if unknown:
@@ -242,28 +215,34 @@ def list_pictures(folder: Path, classes: tuple[str, ...] | None = None) -> Listi
             f"{folder} has classes that the training set does not have: "
             f"{_some(unknown)}. The training classes are {_some(classes)}."
         )
+    advice = (
+        f"Each class needs a folder of its own with pictures ({', '.join(EXTENSIONS)}) "
+        f"in it: {folder.name}/cat/1.jpg, {folder.name}/dog/1.jpg"
+    )
+    if not found:
+        raise DataFileError(f"{folder} holds no folders. {advice}")
     ignored: dict[str, str] = {}
 
     def is_picture(file: str) -> bool:
         name = Path(file).relative_to(folder).as_posix()
-        if any(map(_hidden, name.split("/"))):
-            return False
         problem = _problem(file)
-        if problem:
+        hidden = any(map(_hidden, name.split("/")))
+        if problem and not hidden:
             ignored[name] = problem
-        return not problem
+        return not problem and not hidden
 
-    numbers = {name: classes.index(name) for name in found}
-    samples = make_dataset(
-        str(folder), numbers, is_valid_file=is_picture, allow_empty=True
-    )
-    labels = [label for _, label in samples]
-    for name in set(numbers).difference(classes[label] for label in labels):
-        raise DataFileError(_empty_class(folder / name, ignored))
-    files = [
-        os.fsencode(Path(file).relative_to(folder).as_posix()) for file, _ in samples
-    ]
-    return Listing(folder, classes, np.array(files), torch.tensor(labels), ignored)
+    labels = {name: classes.index(name) for name in found}
+    try:
+        samples = make_dataset(str(folder), labels, is_valid_file=is_picture)
+    except FileNotFoundError as error:  # an empty class
+        strays = [f"{name} ({why})" for name, why in ignored.items()]
+        raise DataFileError(
+            f"{folder}: {error}{advice}. Files that are no pictures: "
+            f"{_some(strays) or 'none'}"
+        ) from error
+    files = [os.fsencode(Path(s[0]).relative_to(folder).as_posix()) for s in samples]
+    numbers = torch.tensor([label for _, label in samples])
+    return Listing(folder, classes, np.array(files), numbers, ignored)
 
 
 def _hidden(name: str) -> bool:
@@ -278,19 +257,6 @@ def _problem(file: str) -> str:
         return "" if os.path.getsize(file) else "the file is empty"
     except OSError as error:  # a link that leads nowhere
         return error.strerror or "unreadable"
-
-
-def _empty_class(folder: Path, ignored: dict[str, str]) -> str:
-    strays = [
-        f"{Path(file).name} ({why})"
-        for file, why in ignored.items()
-        if file.startswith(f"{folder.name}/")
-    ]
-    only = f" (only {_some(strays)})" if strays else ""
-    return (
-        f"the class folder {folder} holds no pictures{only}. Put pictures into it "
-        f"({', '.join(EXTENSIONS)}), or remove it."
-    )
 
 
 def _held_out(listing: Listing, fraction: float, seed: int) -> tuple[Listing, Listing]:
@@ -309,18 +275,6 @@ def _held_out(listing: Listing, fraction: float, seed: int) -> tuple[Listing, Li
         held.append(members[:count])
         rest.append(members[count:])
     return listing.only(torch.cat(held)), listing.only(torch.cat(rest))
-
-
-def _limited(listing: Listing, most: int | None, seed: int) -> Listing:
-    count = len(listing.labels)
-    if most is None:
-        return listing
-    if not 1 <= most <= count:
-        raise ValueError(
-            f"train_images={most:,}: there are 1 to {count:,} training pictures"
-        )
-    generator = torch.Generator().manual_seed(seed)
-    return listing.only(torch.randperm(count, generator=generator)[:most])
 
 
 def _cores() -> int:

@@ -20,7 +20,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alexnet_lab.data.batches import Augmentation, Batches, Normalisation, Splits
+from alexnet_lab.data.batches import (
+    Augmentation,
+    Batches,
+    Normalisation,
+    Splits,
+    check_count,
+)
 from alexnet_lab.files import whole_file
 
 DATA_VARIABLE = "ALEXNET_LAB_DATA"
@@ -83,20 +89,14 @@ def fashion_mnist(
     Args:
         image_size: 28 as shipped; otherwise each batch is resized (bilinear).
         batch_size: images in a batch.
-        options: any of these:
-            ``train_images``: use only the first so many of the shuffled training
-            images; validation and test stay the same.
-            ``seed``: chooses the validation images and the order of training; 0.
-            ``padding``: pixels of black added on each side, after resizing.
-            ``value_range``: the numbers that stand for black and white; by default the
-            images are standardised with the training set's mean and deviation.
-            ``augment``: applied to training batches only, see :class:`Batches`.
-            ``device``: where the images live; by default :func:`alexnet_lab.device`.
-            ``root``: the data folder; by default the course's own.
+        options: ``train_images``, so many of the shuffled training images, while
+            validation and test stay the same; ``seed`` (0) of the split and the order;
+            ``value_range``, what stands for black and white, where by default images
+            are standardised; ``augment``, for training batches only; ``padding`` and
+            ``device``, see :class:`Passes`; ``root``, another data folder.
 
     Returns:
-        ``train, validation, test``: three disjoint :class:`Batches`, (B, 1, H, W)
-        float32 and (B,) int64. The same seed gives the same split.
+        three disjoint :class:`Batches`, float32 (B, 1, H, W) and int64 (B,).
 
     Raises:
         ValueError: a size, count or range that cannot be.
@@ -118,36 +118,28 @@ def _splits(
     padding: int = 0,
     value_range: tuple[float, float] | None = None,
     augment: Augmentation | None = None,
-    device: torch.device | str | None = None,
     root: Path | None = None,
+    **options: Any,
 ) -> Splits:
     folder = unpacked(dataset, root)
     images, labels, classes = _read(dataset, folder, train=True)
     most = len(labels) - VALIDATION_IMAGES
     train_images = most if train_images is None else train_images
-    if not 1 <= train_images <= most:
-        raise ValueError(
-            f"train_images={train_images:,}: there are 1 to {most:,} training images "
-            f"({VALIDATION_IMAGES:,} of {len(labels):,} are held out for validation)"
-        )
+    check_count(train_images, most)
     if padding < 0:
         raise ValueError(f"padding={padding}: use 0 or more pixels")
+    if value_range:
+        statistics = _as_normalisation(value_range)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     held_out, rest = order[:VALIDATION_IMAGES], order[VALIDATION_IMAGES:]
     chosen = rest[:train_images]
-    shared: dict[str, Any] = dict(
-        batch_size=batch_size,
-        image_size=None if image_size == images.shape[-1] else image_size,
-        padding=padding,
-        normalise=_as_normalisation(value_range) if value_range else statistics,
-        seed=seed,
-        device=device,
-    )
-    training = dict(shuffle=True, augment=augment, **shared)
+    options |= {"batch_size": batch_size, "image_size": image_size}
+    options |= {"padding": padding, "normalise": statistics, "seed": seed}
+    training = {"shuffle": True, "augment": augment, **options}
     return Splits(
         Batches(images[chosen], labels[chosen], classes, **training),
-        Batches(images[held_out], labels[held_out], classes, **shared),
-        Batches(*_read(dataset, folder, train=False), **shared),
+        Batches(images[held_out], labels[held_out], classes, **options),
+        Batches(*_read(dataset, folder, train=False), **options),
     )
 
 
@@ -172,15 +164,11 @@ def _as_normalisation(value_range: tuple[float, float]) -> tuple[float, float]:
 
 
 def unpacked(dataset: str, root: Path | None = None) -> Path:
-    """What ``torchvision.datasets.MNIST`` and ``FashionMNIST`` take as their root.
+    """What torchvision's ``"MNIST"`` and ``"FashionMNIST"`` take as their root.
 
     Each file is checked against its SHA-256. One that is not there, or damaged, is
-    unpacked from the ``.gz`` beside it; into a temporary folder, which goes when Python
-    ends, where the data folder cannot be written to. Taught in 02.
-
-    Args:
-        dataset: ``"MNIST"`` or ``"FashionMNIST"``.
-        root: the data folder; by default :func:`data_folder`.
+    unpacked from the ``.gz`` beside it, in the data folder ``root``; where that cannot
+    be written to, in a temporary folder, which goes when Python ends. Taught in 02.
 
     Raises:
         DataFileError: a file is missing, or what is there is not the original.

@@ -1,9 +1,8 @@
 """Pictures on disk: read whatever they were saved as, and served a batch at a time.
 
-PyTorch's DataLoader has worker processes read the pictures and transform them with
-torchvision. Every random number depends on (seed, epoch, picture) alone, so the batches
-are the same for any number of workers, and a pass can be taken up anywhere. Pillow and
-torchvision are imported only when a picture is read.
+A DataLoader's workers read them and transform them with torchvision. Every random
+number depends on (seed, epoch, picture) alone, so the batches are the same for any
+number of workers, and a pass can be taken up anywhere.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import os
 import signal
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -96,12 +96,18 @@ def _as_rgb(image: Image) -> Image:
     return image.convert("RGB")
 
 
+# a picture (None if it cannot be read), its label, file → why it cannot be read
+Sample = tuple[Tensor | None, Tensor, dict[str, str]]
+
+
 class Listing(NamedTuple):
     """The pictures of one folder of classes, or some of them."""
 
     folder: Path
     classes: tuple[str, ...]  # a label is a place in it
-    files: np.ndarray  # (N,) bytes, relative to the folder: see FolderBatches
+    # Relative to the folder. Bytes in one array, (N,): a list of a million strings
+    # would be copied, object by object, into every worker.
+    files: np.ndarray
     labels: Tensor  # int64 (N,)
     ignored: dict[str, str]  # file → why it is no picture
 
@@ -116,19 +122,16 @@ class FolderBatches(Passes):
 
     A picture that turns out to be unreadable never stops a pass. In training the next
     readable picture of its class takes its place; in evaluation it is left out. Either
-    way it is named in :attr:`skipped`, and a warning counts them after the pass.
+    way ``skipped`` has its file and the reason, and a warning counts them after the
+    pass; ``ignored`` has the files in the folder that are no pictures.
 
     Args:
-        listing: the pictures, from :func:`alexnet_lab.data.folders.list_pictures`.
-        transform: uint8 (3, H, W) to uint8 (3, S, S), in a worker process.
-        size: S.
+        listing: the pictures.
+        transform: uint8 (3, H, W) to uint8 (3, size, size), in a worker process.
+        size: height and width of what the transform makes.
         shorter_side: as in :func:`open_picture`.
         num_workers: processes that read pictures; 0 reads in this one.
         options: those of :class:`Passes`; ``shuffle`` is for training.
-
-    Attributes:
-        skipped: file → reason, of those that could not be read so far.
-        ignored: file → reason, of those in the folder that are no pictures.
     """
 
     def __init__(
@@ -171,7 +174,8 @@ class FolderBatches(Passes):
             if len(labels) or self.shuffle:  # a share in training may be empty
                 generator = self._generator(epoch, number) if self.augment else None
                 yield self.prepare(images, generator), labels.to(self.device)
-        self._warn(list(self.skipped.items())[known:])
+        if len(self.skipped) > known:
+            self._warn(list(self.skipped.items())[known:])
 
     def sample(self, count: int) -> Iterator[Tensor]:
         """Up to ``count`` readable pictures, uint8 (3, S, S), evenly spread."""
@@ -181,8 +185,6 @@ class FolderBatches(Passes):
                 yield picture
 
     def _warn(self, new: list[tuple[str, str]]) -> None:
-        if not new:
-            return
         done = "replaced by others of their class" if self.shuffle else "left out"
         named = "; ".join(f"{path} ({why})" for path, why in new[:3])
         more = f"; and {len(new) - 3:,} more, see .skipped" if len(new) > 3 else ""
@@ -193,35 +195,28 @@ class FolderBatches(Passes):
         )
 
 
+@dataclass
 class _Pictures(Dataset):
     """What a worker process holds: names, labels, and how to read a picture."""
 
-    def __init__(
-        self, listing: Listing, transform: Any, side: int | None, seed: int, train: bool
-    ) -> None:
-        self.folder = str(listing.folder)
-        # Bytes in one array: a list of a million strings would be copied, object by
-        # object, into every worker.
-        self.files, self.labels = listing.files, listing.labels.numpy()
-        self.transform, self.shorter_side = transform, side
-        self.seed, self.training = seed, train
+    listing: Listing
+    transform: Callable[[Tensor], Tensor]
+    shorter_side: int | None
+    seed: int
+    training: bool
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.listing.files)
 
-    def __getitem__(
-        self, key: tuple[int, int]
-    ) -> tuple[Tensor | None, int, dict[str, str]]:
+    def __getitem__(self, key: tuple[int, int]) -> Sample:
         """The picture (or None), its label, and which files could not be read."""
         epoch, number = key
-        label = int(self.labels[number])
         problems: dict[str, str] = {}
         for candidate in self._candidates(number):
-            name = os.fsdecode(self.files[candidate])
+            name = os.fsdecode(self.listing.files[candidate])
             try:
-                picture = read_picture(
-                    os.path.join(self.folder, name), self.shorter_side
-                )
+                path = self.listing.folder / name
+                picture = read_picture(path, self.shorter_side)
             except PictureError as error:
                 problems[name] = str(error)
                 continue
@@ -230,24 +225,25 @@ class _Pictures(Dataset):
             with torch.random.fork_rng(devices=[]):
                 seed = mix_seeds(self.seed, epoch, number + 1)
                 torch.default_generator.manual_seed(seed)
-                return self.transform(picture), label, problems
+                return self.transform(picture), self.listing.labels[number], problems
         if self.training:
             name, why = next(iter(problems.items()))
             raise DataFileError(
                 f"no picture of this class can be read any more, {len(problems):,} "
-                f"were tried: {name} ({why}). Is {self.folder} still there?"
+                f"were tried: {name} ({why}). Is {self.listing.folder} still there?"
             )
-        return None, label, problems
+        return None, self.listing.labels[number], problems
 
     def _candidates(self, number: int) -> Iterator[int]:
         """The picture itself; in training then the others of its class."""
         yield number
         if self.training:
-            same = np.flatnonzero(self.labels == self.labels[number])
-            yield from (int(n) for n in (*same[same > number], *same[same < number]))
+            labels = self.listing.labels
+            same = (labels == labels[number]).nonzero()[:, 0]
+            yield from torch.cat([same[same > number], same[same < number]]).tolist()
 
 
-def _collate(samples: list) -> tuple[Tensor, Tensor, dict[str, str]]:
+def _collate(samples: list[Sample]) -> tuple[Tensor, Tensor, dict[str, str]]:
     """Stack what could be read; an evaluation batch may come out empty."""
     problems = {name: why for _, _, found in samples for name, why in found.items()}
     images = [image for image, _, _ in samples if image is not None]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from alexnet_lab.data import IMAGENET_STATISTICS
+from alexnet_lab.data.folders import IMAGENET_STATISTICS
 from alexnet_lab.models import alexnet_torchvision, load_torchvision_weights
 
 
