@@ -1,12 +1,9 @@
 """Random changes of training images: a batch at a time, on the device, seeded.
 
-An augmentation takes float images (B, C, H, W) and a generator, and gives images back.
-Every image of a batch draws its own numbers, where torchvision's transforms draw once
-for a whole batch; there is no loop over images. The same generator state gives the same
-images. What comes in is never changed in place. All are taught in notebook 06.
-
-The paper is Krizhevsky, Sutskever, Hinton, NIPS 2012, section 4.1; "the 2012 code" is
-the source that the Computer History Museum released.
+An augmentation takes images (B, C, H, W) and a generator, and gives new images. Every
+image of a batch draws its own numbers, where torchvision's transforms draw once for a
+whole batch. All are taught in 06. The paper: Krizhevsky, Sutskever, Hinton, NIPS 2012,
+section 4.1; the 2012 code: its source, released by the Computer History Museum.
 """
 
 from __future__ import annotations
@@ -28,11 +25,8 @@ Generator = torch.Generator | None
 class RandomCrop:
     """Cut a square of ``size`` pixels out of each image, at a place of its own.
 
-    The offsets are uniform over all (H − size + 1) · (W − size + 1) places, the last
-    one included, as in the 2012 code: 33·33 for crops of 224 out of 256.
-
-    Raises:
-        ValueError: the size is not positive, or (on use) greater than the image.
+    All (H − size + 1) · (W − size + 1) places are equally likely, the last one included
+    as in the 2012 code: 33·33 for crops of 224 out of 256.
     """
 
     size: int
@@ -80,9 +74,8 @@ class RandomFlip:
 class RandomShift:
     """Move each square image by up to ``pixels`` in both directions.
 
-    The same as padding every side with black and cutting out a random square of the
-    old size: (2·pixels + 1)² places, all equally likely. What is pushed over the edge
-    is lost.
+    As if every side were padded with black, and a random square of the old size cut
+    out: (2·pixels + 1)² places, all equally likely.
     """
 
     pixels: int

@@ -56,19 +56,16 @@ def image_folder(
         path/train/CLASS/*.jpg   path/val/CLASS/*.jpg          (ImageNet, Imagenette)
         path/CLASS/*.jpg
 
-    In the second one ``val`` is what published figures are measured on. So it becomes
+    In the second one ``val``, on which published figures are measured, becomes
     ``test``, and ``validation`` is a tenth of each training class (10,000 pictures at
-    most in all). In the third, validation and test are a tenth of each class. Labels
-    follow the alphabetical order of the training classes.
+    most in all). In the third, validation and test are a tenth of each class.
 
     Training pictures are treated as in the paper: the shorter side is resized (to 256
     for crops of 224 and 227; else to 8/7 of the crop), the central square cut out, then
     a random crop, mirrored in half of the cases. Others: resized, central crop.
 
     Args:
-        path: the folder.
         image_size: height and width of the crops.
-        batch_size: images in a batch; the last one may be smaller.
         train_images: use only so many training pictures.
         seed: of the split, the order and the augmentation.
         num_workers: processes that read pictures. By default one for each processor,
@@ -78,12 +75,10 @@ def image_folder(
         options: ``normalise`` and ``device`` of :class:`Passes`.
 
     Returns:
-        three disjoint :class:`FolderBatches`, float32 (B, 3, image_size, image_size)
-        and int64 (B,).
+        three :class:`FolderBatches`: float32 (B, 3, image_size, image_size), int64 (B,)
 
     Raises:
-        DataFileError: no such folder, an empty class, classes that don't match, a
-            class with too few pictures to be split.
+        DataFileError: a folder that is not as above, or a class that is too small.
         ValueError: a size or count that cannot be.
     """
     from torchvision.transforms import v2
@@ -196,11 +191,7 @@ def list_pictures(folder: Path, classes: tuple[str, ...] | None = None) -> Listi
     """List ``folder/CLASS/…/picture``, sorted, with no look inside of the files.
 
     Hidden files and folders are passed over. Files with another extension, or of zero
-    bytes, are ignored, and named.
-
-    Args:
-        folder: holds one folder for each class.
-        classes: those of the training set; every class here must be one of them.
+    bytes, are ignored, and named. Every class must be one of ``classes``, if given.
 
     Raises:
         DataFileError: no such folder, no class folders, an empty or an unknown class.

@@ -40,11 +40,8 @@ def open_picture(path: str | Path, shorter_side: int | None = None) -> Image:
 
     It is turned upright if a camera noted its orientation (EXIF); transparent parts
     are laid on white; 16 bits a channel become 8; of an animation, the first picture.
-
-    Args:
-        path: the file.
-        shorter_side: what the picture will be resized to. A large JPEG is then decoded
-            at 1/2, 1/4 or 1/8 of its size, as long as that is at least twice as large.
+    If it will be resized to ``shorter_side`` pixels, a large JPEG is decoded at 1/2,
+    1/4 or 1/8 of its size, as long as that is at least twice as large.
 
     Raises:
         PictureError: missing, empty, truncated, no picture, or too thin or too large.
@@ -125,13 +122,8 @@ class FolderBatches(Passes):
     way ``skipped`` has its file and the reason, and a warning counts them after the
     pass; ``ignored`` has the files in the folder that are no pictures.
 
-    Args:
-        listing: the pictures.
-        transform: uint8 (3, H, W) to uint8 (3, size, size), in a worker process.
-        size: height and width of what the transform makes.
-        shorter_side: as in :func:`open_picture`.
-        num_workers: processes that read pictures; 0 reads in this one.
-        options: those of :class:`Passes`; ``shuffle`` is for training.
+    Workers, if any, apply ``transform``, uint8 (3, H, W) to uint8 (3, size, size).
+    Takes the options of :class:`Passes`, too; ``shuffle`` means training.
     """
 
     def __init__(
