@@ -15,12 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from alexnet_lab.data.batches import (
-    Augmentation,
-    Splits,
-    check_count,
-    check_positive,
-)
+from alexnet_lab.data.batches import Augmentation, Splits, check_count, check_positive
 from alexnet_lab.data.idx import DataFileError, data_folder
 from alexnet_lab.data.pictures import FolderBatches, Listing
 

@@ -20,13 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alexnet_lab.data.batches import (
-    Augmentation,
-    Batches,
-    Normalisation,
-    Splits,
-    check_count,
-)
+from alexnet_lab.data.batches import Augmentation, Batches, Splits, check_count
 from alexnet_lab.files import whole_file
 
 DATA_VARIABLE = "ALEXNET_LAB_DATA"
@@ -109,7 +103,7 @@ def fashion_mnist(
 
 def _splits(
     dataset: str,
-    statistics: Normalisation,
+    statistics: Any,  # (mean, standard deviation), see Passes
     image_size: int,
     batch_size: int,
     *,
