@@ -111,19 +111,19 @@ def _memory() -> str:
 
 
 def _data() -> Iterator[tuple[str, str]]:
-    from alexnet_lab.data.idx import SHA256, DataFileError, data_folder, read_idx
+    from alexnet_lab.data import DataFileError, data_folder, unpacked
+    from alexnet_lab.data.idx import SHA256
 
     try:
-        for dataset, files in SHA256.items():
-            for name in files:
-                read_idx(dataset, name)
+        for dataset in SHA256:
+            unpacked(dataset)
     except DataFileError as error:
         yield BAD, str(error)
         return
     folder = data_folder()
     yield OK, f"data: {' and '.join(SHA256)} whole, checked against their SHA-256"
     if not os.access(folder, os.W_OK):
-        yield NOTE, "the data folder is read-only: files are unpacked in memory"
+        yield NOTE, "the data folder is read-only: files are unpacked elsewhere"
 
 
 def _speeds(where: torch.device) -> Iterator[tuple[str, str]]:

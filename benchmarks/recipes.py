@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import nn
 
-from alexnet_lab.data import data_folder, fashion_mnist
-from alexnet_lab.data.idx import SHA256, read_idx
+from alexnet_lab.data import fashion_mnist, unpacked
 from alexnet_lab.models import lenet5
 from alexnet_lab.training.optimizers import make_optimizer
 from alexnet_lab.training.precision import choose_precision
@@ -70,12 +69,11 @@ def plain_loader(size: int) -> torch.utils.data.DataLoader:
     from torchvision import transforms
     from torchvision.datasets import FashionMNIST
 
-    for name in SHA256["FashionMNIST"]:
-        read_idx("FashionMNIST", name)  # unpacks for torchvision
     steps = [transforms.ToTensor()]
     if size != 28:
         steps.insert(0, transforms.Resize(size))
-    dataset = FashionMNIST(data_folder(), transform=transforms.Compose(steps))
+    root = unpacked("FashionMNIST")
+    dataset = FashionMNIST(root, transform=transforms.Compose(steps))
     # No workers: on two cores they would take time from the step they feed, and go on
     # working while the other recipe is measured.
     return torch.utils.data.DataLoader(dataset, BATCH, shuffle=True)

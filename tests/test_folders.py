@@ -11,9 +11,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from alexnet_lab.data import DataFileError, image_folder, imagenette
-from alexnet_lab.data.augment import RandomFlip
-from alexnet_lab.data.listing import hold_out
+from alexnet_lab.data import DataFileError, RandomFlip, image_folder, imagenette
 from alexnet_lab.data.pictures import PictureError, open_picture, read_picture
 from alexnet_lab.training import evaluate, fit
 
@@ -30,9 +28,9 @@ def picture(path: Path, colour=RED, size=(48, 40), **options) -> Path:
     return path
 
 
-def class_of(path: Path, name: str, count: int, colour=RED) -> None:
+def class_of(path: Path, name: str, count: int, colour=RED, kind="jpg") -> None:
     for number in range(count):
-        picture(path / name / f"{number:02}.jpg", colour, (48 + number, 40))
+        picture(path / name / f"{number:02}.{kind}", colour, (48 + number, 40))
 
 
 @pytest.fixture
@@ -59,7 +57,7 @@ def truncate(path: Path) -> None:
 
 
 def names(batches) -> set[str]:
-    return {name.decode() for name in batches.pictures.files.tolist()}
+    return {name.decode() for name in batches.pictures.listing.files.tolist()}
 
 
 # ---------------------------------------------------------------------------- layout
@@ -124,14 +122,6 @@ def test_hidden_and_stray_files(flat):
     }
 
 
-@pytest.mark.parametrize("fraction, held", [(0.1, 1), (0.3, 3), (0.01, 1), (1.0, 9)])
-def test_some_of_every_class_is_held_out(fraction, held):
-    labels = torch.tensor([0] * 10 + [2] * 10)
-    out, rest = hold_out(labels, fraction, seed=0)
-    assert labels[out].bincount().tolist() == [held, 0, held]
-    assert sorted(torch.cat([out, rest]).tolist()) == list(range(20))
-
-
 def test_fewer_training_pictures(split):
     train = image_folder(split, **PLAIN, train_images=7).train
     assert train.count == 7 and len(train) == 2
@@ -150,17 +140,26 @@ def rename(source: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "damage, says",
     [
-        (lambda p: remove(p / "train" / "red"), r"red holds no pictures\. Put"),
-        (lambda p: remove(p / "val" / "red"), r"val.red holds no pictures"),
+        (
+            lambda p: remove(p / "train" / "red"),
+            "train: Found no valid file for the classes red",
+        ),
+        (
+            lambda p: remove(p / "val" / "red"),
+            "val: Found no valid file for the classes red",
+        ),
         (
             lambda p: (
                 remove(p / "train" / "red"),
                 (p / "train" / "red" / "a.doc").touch(),
             ),
-            r"holds no pictures \(only a\.doc \(not a picture's extension\)\)",
+            r"no pictures: red/a\.doc \(not a picture's extension\)",
         ),
         (lambda p: rename(p / "val" / "red", "rot"), "training set does not have: rot"),
-        (lambda p: rename(p / "train", "tain"), "a folder val but no folder train"),
+        (
+            lambda p: rename(p / "train", "tain"),
+            "no folder train, but val, test, which",
+        ),
         (
             lambda p: (rename(p / "val", "v"), rename(p / "test", "t")),
             "neither val nor test",
@@ -176,13 +175,15 @@ def test_damaged_layouts_are_named(split, damage, says):
 def test_a_wrong_path_shows_what_is_there(split):
     with pytest.raises(DataFileError, match="no folder .*trian.*test, train, val"):
         image_folder(split / "trian" / "deeper", **PLAIN)
-    with pytest.raises(DataFileError, match="is a file"):
+    with pytest.raises(DataFileError, match="no folder .*00.jpg.*Not a directory"):
         image_folder(split / "train" / "red" / "00.jpg", **PLAIN)
 
 
 def test_pictures_without_class_folders(tmp_path):
     picture(tmp_path / "1.jpg")
-    with pytest.raises(DataFileError, match="1 pictures but no folders"):
+    with pytest.raises(
+        DataFileError, match="holds no folders. Each class needs a folder"
+    ):
         image_folder(tmp_path, **PLAIN)
 
 
@@ -201,7 +202,7 @@ def test_one_folder_too_high(tmp_path):
 
 def test_a_class_too_small_to_split(flat):
     class_of(flat, "green", 2, GREEN)
-    with pytest.raises(DataFileError, match="class green .* too few pictures .*: 2"):
+    with pytest.raises(DataFileError, match="class green .* too few pictures"):
         image_folder(flat, **PLAIN)
 
 
@@ -210,10 +211,8 @@ def test_a_class_too_small_to_split(flat):
     [
         ({"image_size": 0}, "image_size=0"),
         ({"batch_size": 0}, "batch_size=0"),
-        ({"resize": 20}, "resize=20 leaves too little for crops of 32"),
-        ({"num_workers": -1}, "num_workers=-1"),
-        ({"train_images": 0}, "1 to 16 training pictures"),
-        ({"train_images": 99}, "1 to 16 training pictures"),
+        ({"train_images": 0}, "1 to 16 training images"),
+        ({"train_images": 99}, "1 to 16 training images"),
     ],
 )
 def test_impossible_options_are_explained(flat, options, says):
@@ -375,7 +374,8 @@ def test_the_global_generator_is_left_alone(split):
 
 def test_training_pictures_are_cropped_and_flipped_others_are_not(split):
     train, validation, _ = image_folder(split, **PLAIN)
-    train.pictures.files[:] = train.pictures.files[0]
+    files = train.pictures.listing.files
+    files[:] = files[0]
     views = torch.cat([images for images, _ in train])
     assert len({tuple(view.flatten().tolist()) for view in views}) > 10
     first, second = (torch.cat([i for i, _ in validation]) for _ in range(2))
@@ -390,10 +390,10 @@ def test_the_paper_s_crops_come_from_the_central_square(tmp_path):
             wide[:, 100:200] = 255
             (tmp_path / name).mkdir(exist_ok=True)
             Image.fromarray(wide).save(tmp_path / name / f"{number}.png")
-    train = image_folder(tmp_path, image_size=96, resize=100, batch_size=16).train
+    train = image_folder(tmp_path, image_size=84, batch_size=16).train
     images, _ = next(iter(train))
     white = images.amax()
-    assert (images[..., 8:-8] == images[:, :, :1, 48:49]).all() and white > 0
+    assert (images[..., 8:-8] == images[:, :, :1, 42:43]).all() and white > 0
 
 
 def same_batches(first, second) -> bool:
@@ -416,12 +416,6 @@ def test_workers_change_nothing(split):
         alone.set_epoch(0)
         assert same_batches(list(alone), list(helped))
     assert alone.skipped == helped.skipped
-    interrupted = iter(helped)
-    next(interrupted)
-    next(iter(helped))
-    with pytest.raises(RuntimeError, match="one at a time"):
-        next(interrupted)
-    helped.close()
 
 
 def test_workers_start_as_on_macos_and_windows(split, monkeypatch):
@@ -432,7 +426,6 @@ def test_workers_start_as_on_macos_and_windows(split, monkeypatch):
     try:
         helped = image_folder(split, **PLAIN, num_workers=1).validation
         batches = list(helped)
-        helped.close()
     finally:
         processes.set_start_method(before, force=True)
     assert same_batches(batches, list(image_folder(split, **PLAIN).validation))
@@ -459,17 +452,13 @@ def test_imagenette_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setenv("ALEXNET_LAB_DATA", str(tmp_path))
     with pytest.raises(DataFileError, match=r"imagenette\(download=True\)"):
         imagenette()
-    with pytest.raises(DataFileError, match="no folder"):
-        imagenette(tmp_path / "elsewhere")
-    with pytest.raises(ValueError, match="leave path out"):
-        imagenette(tmp_path, download=True)
 
 
 @pytest.mark.parametrize("folder", ["imagenette2-160", "imagenette2-320"])
 def test_imagenette_is_found_and_its_classes_have_names(tmp_path, monkeypatch, folder):
     for part, count in (("train", 3), ("val", 1)):
-        class_of(tmp_path / folder / part, "n01440764", count)
-        class_of(tmp_path / folder / part, "n03888257", count)
+        class_of(tmp_path / folder / part, "n01440764", count, kind="JPEG")
+        class_of(tmp_path / folder / part, "n03888257", count, kind="JPEG")
     monkeypatch.setenv("ALEXNET_LAB_DATA", str(tmp_path))
     train, validation, test = imagenette(image_size=32, batch_size=4)
     assert train.classes == test.classes == ("tench", "parachute")

@@ -1,28 +1,38 @@
-"""The course's images.
+"""The course's images, and what is done to them on their way to a network.
 
-MNIST and Fashion-MNIST whole and in memory, eight photographs, all offline; folders of
-photographs, ImageNet's and Imagenette's among them; augmentation in ``augment`` and
-testing on several crops in ``crops``.
+Here are the sets that ship, read through torchvision, folders of photographs, batches
+from memory or from disk, and augmentation. What may come in: another data set, a change
+of images that a notebook taught and that two places need. What may not: networks,
+training and pictures of results; testing on several crops is written in notebook 06.
 """
 
-from alexnet_lab.data import augment, crops
-from alexnet_lab.data.folder_batches import FolderBatches
+from alexnet_lab.data.augment import (
+    ColourNoise,
+    RandomCrop,
+    RandomFlip,
+    RandomShift,
+    compose,
+)
+from alexnet_lab.data.batches import Batches, Splits
 from alexnet_lab.data.folders import image_folder, imagenette
-from alexnet_lab.data.memory import Batches, Splits, fashion_mnist, mnist
+from alexnet_lab.data.idx import fashion_mnist, mnist, unpacked
 from alexnet_lab.data.photos import photos
 from alexnet_lab.data.place import DataFileError, data_folder
 
 __all__ = [
     "Batches",
+    "ColourNoise",
     "DataFileError",
-    "FolderBatches",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomShift",
     "Splits",
-    "augment",
-    "crops",
+    "compose",
     "data_folder",
     "fashion_mnist",
     "image_folder",
     "imagenette",
     "mnist",
     "photos",
+    "unpacked",
 ]

@@ -1,84 +1,60 @@
 """Random changes of training images: a batch at a time, on the device, seeded.
 
-Each augmentation is called with images (B, C, H, W) and a generator, and gives images
-back; that is what ``fashion_mnist(augment=…)`` and ``image_folder(augment=…)`` take.
-The same generator state gives the same images. Every image of a batch draws its own
-numbers, and there is no loop over images. What comes in is never changed in place.
-
-The paper is Krizhevsky, Sutskever, Hinton, NIPS 2012, section 4.1; "the 2012 code" is
-the source that the Computer History Museum released.
+An augmentation takes images (B, C, H, W) and a generator, and gives new images. Every
+image of a batch draws its own numbers, where torchvision's transforms draw once for a
+whole batch. All are taught in 06. The paper: Krizhevsky, Sutskever, Hinton, NIPS 2012,
+section 4.1; the 2012 code: its source, released by the Computer History Museum.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from alexnet_lab.data.colour import ColourNoise, SubtractMean
-from alexnet_lab.data.shapes import (
-    check_batch,
-    check_whole,
-    crop_at,
-    crop_room,
-    random_integers,
-)
+from alexnet_lab.data.batches import check_positive
 
-__all__ = [
-    "ColourNoise",
-    "Compose",
-    "RandomCrop",
-    "RandomFlip",
-    "RandomShift",
-    "SubtractMean",
-    "compose",
-]
-
-Step = Callable[[torch.Tensor, "torch.Generator | None"], torch.Tensor]
+Generator = torch.Generator | None
 
 
 @dataclass(frozen=True)
 class RandomCrop:
-    """Cut a square out of each image, at a place of its own.
+    """Cut a square of ``size`` pixels out of each image, at a place of its own.
 
-    (B, C, H, W) to (B, C, size, size), any type. The offsets are uniform over all
-    (H − size + 1) · (W − size + 1) places, the last one included, as in the 2012 code:
-    33·33 for crops of 224 out of 256.
-
-    Args:
-        size: height and width of what is cut out, in pixels.
-
-    Raises:
-        ValueError: the size is not positive, or (on use) greater than the image.
+    All (H − size + 1) · (W − size + 1) places are equally likely, the last one included
+    as in the 2012 code: 33·33 for crops of 224 out of 256.
     """
 
     size: int
 
     def __post_init__(self) -> None:
-        check_whole("size", self.size, least=1)
+        check_positive("size", self.size)
 
-    def __call__(
-        self, images: torch.Tensor, generator: torch.Generator | None = None
-    ) -> torch.Tensor:
-        """Images (B, C, H, W) to (B, C, size, size)."""
-        height, width = crop_room(images, self.size)
-        top = random_integers(height, images, generator)
-        left = random_integers(width, images, generator)
-        return crop_at(images, top, left, self.size)
+    def __call__(self, images: Tensor, generator: Generator = None) -> Tensor:
+        """Images (B, C, H, W), of any type, to (B, C, size, size)."""
+        _check_batch(images)
+        height, width = images.shape[-2:]
+        size = self.size
+        if size > min(height, width):
+            raise ValueError(
+                f"a crop of {size}×{size} does not fit into images of {height}×{width}"
+            )
+        batch, source = (len(images),), _source(images, generator)
+        top = torch.randint(height - size + 1, batch, **source).to(images.device)
+        left = torch.randint(width - size + 1, batch, **source).to(images.device)
+        # All windows there are, as a view that copies nothing: (B, C, rows, columns,
+        # size, size). Then one window an image is picked.
+        windows = images.unfold(2, size, 1).unfold(3, size, 1)
+        return windows[torch.arange(len(images), device=images.device), :, top, left]
 
 
 @dataclass(frozen=True)
 class RandomFlip:
-    """Mirror each image left to right, with the given probability.
-
-    Args:
-        probability: 0.5 in the paper.
-
-    Raises:
-        ValueError: the probability is not within 0..1.
-    """
+    """Mirror each image left to right, with the given probability, 0 to 1."""
 
     probability: float = 0.5
 
@@ -86,74 +62,140 @@ class RandomFlip:
         if not 0 <= self.probability <= 1:
             raise ValueError(f"probability={self.probability}: use 0 to 1")
 
-    def __call__(
-        self, images: torch.Tensor, generator: torch.Generator | None = None
-    ) -> torch.Tensor:
+    def __call__(self, images: Tensor, generator: Generator = None) -> Tensor:
         """Images (B, C, H, W), of any type, to the same shape."""
-        check_batch(images)
-        where = generator.device if generator is not None else images.device
-        draw = torch.rand(len(images), generator=generator, device=where)
+        _check_batch(images)
+        draw = torch.rand(len(images), **_source(images, generator))
         mirrored = (draw < self.probability).to(images.device)
         return torch.where(mirrored[:, None, None, None], images.flip(-1), images)
 
 
 @dataclass(frozen=True)
 class RandomShift:
-    """Move each image by up to ``pixels`` in both directions, for small images.
+    """Move each square image by up to ``pixels`` in both directions.
 
-    The same as padding every side and cutting out a random square of the old size:
-    (2·pixels + 1)² places, all equally likely. What is pushed over the edge is lost.
-
-    Args:
-        pixels: the farthest move, up, down, left and right.
-        fill: what comes in at the other side; 0 is black for pixels in 0..1.
-
-    Raises:
-        ValueError: ``pixels`` is negative, or (on use) the images are not square.
+    As if every side were padded with black, and a random square of the old size cut
+    out: (2·pixels + 1)² places, all equally likely.
     """
 
     pixels: int
-    fill: float = 0.0
 
     def __post_init__(self) -> None:
-        check_whole("pixels", self.pixels, least=0)
+        if self.pixels < 0:
+            raise ValueError(f"pixels={self.pixels}: use 0 or more")
 
-    def __call__(
-        self, images: torch.Tensor, generator: torch.Generator | None = None
-    ) -> torch.Tensor:
-        """Images (B, C, S, S) to the same shape."""
-        check_batch(images)
+    def __call__(self, images: Tensor, generator: Generator = None) -> Tensor:
+        """Images (B, C, S, S), of any type, to the same shape."""
+        _check_batch(images)
         height, width = images.shape[-2:]
         if height != width:
             raise ValueError(f"RandomShift wants square images, not {height}×{width}")
-        padded = F.pad(images, [self.pixels] * 4, value=self.fill)
-        return RandomCrop(width)(padded, generator)
+        return RandomCrop(width)(F.pad(images, [self.pixels] * 4), generator)
 
 
-@dataclass(frozen=True)
-class Compose:
-    """One augmentation after the other; see :func:`compose`."""
+@dataclass(frozen=True, eq=False)
+class ColourNoise:
+    """Shift each image's colour along the principal axes of RGB: the paper's noise.
 
-    steps: tuple[Step, ...]
+    To every pixel of an image [p₁, p₂, p₃][α₁s₁, α₂s₂, α₃s₃]ᵀ is added, with p the
+    eigenvectors of the 3×3 covariance of RGB values and α drawn from N(0, strength²)
+    once an image. As in the 2012 code s is the standard deviation √λ; the paper's text
+    says λ, which would depend on the pixels' unit. Nothing is clamped.
 
-    def __call__(
-        self, images: torch.Tensor, generator: torch.Generator | None = None
-    ) -> torch.Tensor:
-        """Images through all steps, in order; all draw from the one generator."""
-        for step in self.steps:
-            images = step(images, generator)
-        return images
+    Args:
+        axes: (3, 3), the eigenvectors as columns, of length 1.
+        deviations: (3,), √λ for pixels in 0..1, the largest first.
+        mean: (3,), the mean RGB value; not needed for the noise.
+        strength: standard deviation of α; 0.1 in paper and code.
+    """
+
+    axes: Tensor
+    deviations: Tensor
+    mean: Tensor
+    strength: float = 0.1
+
+    @classmethod
+    def fit(cls, images: Tensor | Iterable[Tensor]) -> ColourNoise:
+        """Find the axes: every pixel of every image counts once.
+
+        Args:
+            images: (N, 3, H, W), or images (3, H, W) of any sizes; uint8, or float in
+                0..1.
+
+        Raises:
+            ValueError: not three channels, or fewer than two pixels.
+        """
+        count, total, products = 0, torch.zeros(3).double(), torch.zeros(3, 3).double()
+        for image in images:
+            if image.dim() != 3 or len(image) != 3:
+                raise ValueError(
+                    f"colour needs images of shape 3×H×W, not {_shape(image)}"
+                )
+            pixels = image.detach().cpu().float()  # on the CPU: MPS has no float64
+            if image.dtype == torch.uint8:
+                pixels = pixels / 255
+            pixels = pixels.double().flatten(1)  # (3, H·W)
+            count += pixels.shape[1]
+            total += pixels.sum(dim=1)
+            products += pixels @ pixels.T
+        if count < 2:
+            raise ValueError("ColourNoise.fit needs images with at least two pixels")
+        mean = total / count
+        covariance = products / count - torch.outer(mean, mean)
+        variances, axes = torch.linalg.eigh(covariance)  # the smallest first
+        variances, axes = variances.flip(0).clamp(min=0), axes.flip(1)
+        # An eigenvector's sign is arbitrary: let its largest component be positive.
+        axes = axes * axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)).sign()
+        return cls(axes.float(), variances.float().sqrt(), mean.float())
+
+    def shifts(self, alphas: Tensor) -> Tensor:
+        """The colours that are added for given α: (B, 3) to (B, 3), RGB in 0..1."""
+        return (alphas * self.deviations.to(alphas)) @ self.axes.to(alphas).T
+
+    def __call__(self, images: Tensor, generator: Generator = None) -> Tensor:
+        """Float images (B, 3, H, W) in 0..1 to the same shape."""
+        _check_batch(images)
+        if not images.is_floating_point() or images.shape[1] != 3:
+            raise ValueError(
+                "colour noise needs float images (images.float() / 255) with 3 "
+                f"channels; these are {_shape(images)}, {images.dtype}"
+            )
+        alphas = torch.randn(len(images), 3, **_source(images, generator))
+        shifts = self.shifts(alphas * self.strength).to(images)
+        return images + shifts[:, :, None, None]
 
 
-def compose(*steps: Step) -> Compose:
+def compose(*steps: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Chain augmentations: ``compose(RandomCrop(224), RandomFlip())``.
 
     Raises:
-        TypeError: a step is not callable.
+        TypeError: a step is not callable, or a class, such as ``RandomFlip``.
     """
     for step in steps:
         if not callable(step) or isinstance(step, type):
             raise TypeError(
                 f"compose takes augmentations such as RandomFlip(), not {step!r}"
             )
-    return Compose(steps)
+
+    def composed(images: Tensor, generator: Generator = None) -> Tensor:
+        for step in steps:
+            images = step(images, generator)
+        return images
+
+    return composed
+
+
+def _source(images: Tensor, generator: Generator) -> dict[str, Any]:
+    """Random numbers are drawn where the generator lives."""
+    where = generator.device if generator is not None else images.device
+    return {"generator": generator, "device": where}
+
+
+def _check_batch(images: Tensor) -> None:
+    if images.dim() != 4:
+        one = "; write image[None] for one image" if images.dim() == 3 else ""
+        raise ValueError(f"a batch is B×C×H×W, got {_shape(images)}{one}")
+
+
+def _shape(images: Tensor) -> str:
+    return "×".join(map(str, images.shape)) or "a single number"

@@ -1,51 +1,35 @@
 """Photographs in folders of classes: ImageNet, Imagenette, or your own.
 
-How the pictures are read and served is in ``folder_batches.py``.
+torchvision lists the files and transforms the pictures; here the sets are split, and a
+folder that is not as it should be is explained.
 """
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
-from alexnet_lab.data.folder_batches import (
-    IMAGENET_STATISTICS,
-    FolderBatches,
-    Transform,
-)
-from alexnet_lab.data.listing import (
-    HELD_OUT,
-    MOST_HELD_OUT,
-    SPLIT_NAMES,
-    VALIDATION_NAMES,
-    Listing,
-    class_folders,
-    hold_out,
-    list_pictures,
-)
-from alexnet_lab.data.memory import Augmentation, Splits
-from alexnet_lab.data.passes import check_positive
+from alexnet_lab.data.batches import Augmentation, Splits, check_count, check_positive
+from alexnet_lab.data.pictures import FolderBatches, Listing
 from alexnet_lab.data.place import DataFileError, data_folder
 
+# Mean and standard deviation of ImageNet's RGB values in 0..1, those of torchvision's
+# published weights.
+IMAGENET_STATISTICS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+IMAGENETTE = {"imagenette2-320": "320px", "imagenette2": "full"}
+IMAGENETTE |= {"imagenette2-160": "160px"}  # folder → size, as torchvision names them
+EXTENSIONS: tuple[str, ...] = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png")
+EXTENSIONS += (".ppm", ".tif", ".tiff", ".webp")
+VALIDATION_NAMES = ("val", "validation", "valid")
+SPLIT_NAMES = {"train", "training", *VALIDATION_NAMES, "test", "testing"}
+MOST_HELD_OUT = 10_000
 WORTH_WORKERS = 500  # pictures; starting workers takes longer than reading fewer
-
-# WordNet's names of the folders of Imagenette: ten easy classes of ImageNet.
-IMAGENETTE_CLASSES = {
-    "n01440764": "tench",
-    "n02102040": "English springer",
-    "n02979186": "cassette player",
-    "n03000684": "chain saw",
-    "n03028079": "church",
-    "n03394916": "French horn",
-    "n03417042": "garbage truck",
-    "n03425413": "gas pump",
-    "n03445777": "golf ball",
-    "n03888257": "parachute",
-}
-IMAGENETTE_FOLDERS = ("imagenette2-320", "imagenette2", "imagenette2-160")
 
 
 def image_folder(
@@ -53,14 +37,11 @@ def image_folder(
     image_size: int = 224,
     batch_size: int = 128,
     *,
-    resize: int | None = None,
     train_images: int | None = None,
     seed: int = 0,
-    augment: Augmentation | None = None,
-    transform: Transform | None = None,
-    normalise: tuple = IMAGENET_STATISTICS,
     num_workers: int | None = None,
-    device: torch.device | str | None = None,
+    augment: Augmentation | None = None,
+    **options: Any,
 ) -> Splits:
     """Photographs in folders, one folder a class, in batches for training.
 
@@ -70,247 +51,226 @@ def image_folder(
         path/train/CLASS/*.jpg   path/val/CLASS/*.jpg          (ImageNet, Imagenette)
         path/CLASS/*.jpg
 
-    In the second one ``val`` is what published figures are measured on. So it becomes
+    In the second one ``val``, on which published figures are measured, becomes
     ``test``, and ``validation`` is a tenth of each training class (10,000 pictures at
-    most in all), chosen by ``seed``. In the third, validation and test are a tenth of
-    each class. Labels follow the alphabetical order of the training classes.
+    most in all). In the third, validation and test are a tenth of each class.
 
-    Training pictures are treated as in the paper: the shorter side is resized, the
-    central square cut out, then a random crop, mirrored in half of the cases. Others:
-    resized, central crop. Files are listed here, with no look inside; a picture that
-    turns out to be unreadable is replaced (training) or left out, and named: see
-    :class:`FolderBatches`.
-
-    In a script, worker processes need the usual ``if __name__ == "__main__":`` on
-    macOS and Windows; a notebook needs nothing.
+    Training pictures are treated as in the paper: the shorter side is resized (to 256
+    for crops of 224 and 227; else to 8/7 of the crop), the central square cut out, then
+    a random crop, mirrored in half of the cases. Others: resized, central crop.
 
     Args:
-        path: the folder. For ImageNet, the one with ``train/n01440764`` and
-            ``val/n01440764`` (validation pictures sorted into their classes).
         image_size: height and width of the crops.
-        batch_size: images in a batch; the last one may be smaller.
-        resize: the shorter side before cropping; by default 256 for crops of 224 and
-            227, as in the paper, and 8/7 of the crop for other sizes.
-        train_images: use only so many training pictures, chosen by ``seed``.
+        train_images: use only so many training pictures.
         seed: of the split, the order and the augmentation.
-        augment: applied to training batches on the device, such as
-            :class:`alexnet_lab.data.augment.ColourNoise`.
-        transform: in place of the training crop and flip; uint8 (3, H, W) to uint8
-            (3, image_size, image_size). With workers it must be picklable: no lambda.
-        normalise: (mean, standard deviation) of each channel, pixels in 0..1.
         num_workers: processes that read pictures. By default one for each processor,
-            8 at most, and none for fewer than 500 pictures.
-        device: where the batches go; by default :func:`alexnet_lab.device`.
+            8 at most, and none for fewer than 500 pictures. A script needs the usual
+            ``if __name__ == "__main__":`` for them on macOS and Windows.
+        augment: of training batches, on the device, such as :class:`ColourNoise`.
+        options: ``normalise`` and ``device`` of :class:`Passes`.
 
     Returns:
-        ``train, validation, test``: three disjoint :class:`FolderBatches`, (B, 3,
-        image_size, image_size) float32 and (B,) int64.
+        three :class:`FolderBatches`: float32 (B, 3, image_size, image_size), int64 (B,)
 
     Raises:
-        DataFileError: no such folder, an empty class, classes that don't match, a
-            class with too few pictures to be split.
+        DataFileError: a folder that is not as above, or a class that is too small.
         ValueError: a size or count that cannot be.
     """
+    from torchvision.transforms import v2
+
     check_positive("image_size", image_size)
-    resize = _resize(image_size, resize)
-    parts = _parts(Path(path), seed)
-    chosen = _limited(parts[0][1], train_images, seed)
-    parts = ((parts[0][0], chosen), *parts[1:])
-    central = _central(image_size, resize)
-    options = dict(
-        batch_size=batch_size,
-        image_size=image_size,
-        normalise=normalise,
-        seed=seed,
-        num_workers=_workers(num_workers, len(chosen)),
-        shorter_side=resize,
-        device=device,
-    )
+    side = 256 if 224 <= image_size <= 227 else math.ceil(image_size * 8 / 7)
+    train, *others = _parts(Path(path), seed)
+    count = len(train.labels)
+    if train_images is not None:
+        check_count(train_images, count)
+        generator = torch.Generator().manual_seed(seed)
+        train = train.only(torch.randperm(count, generator=generator)[:train_images])
+    if num_workers is None:
+        num_workers = _cores() if len(train.labels) >= WORTH_WORKERS else 0
+    square = [v2.Resize(side, antialias=True), v2.CenterCrop(side)]
+    random = [*square, v2.RandomCrop(image_size), v2.RandomHorizontalFlip()]
+    central = v2.Compose([square[0], v2.CenterCrop(image_size)])
+    options = {"normalise": IMAGENET_STATISTICS, "seed": seed, **options}
+    options |= {"batch_size": batch_size, "num_workers": num_workers}
+    training = {"shuffle": True, "augment": augment, **options}
     return Splits(
-        FolderBatches(
-            *parts[0],
-            transform or _random(image_size, resize),
-            training=True,
-            augment=augment,
-            **options,
-        ),
-        FolderBatches(*parts[1], central, **options),
-        FolderBatches(*parts[2], central, **options),
+        FolderBatches(train, v2.Compose(random), image_size, side, **training),
+        *(FolderBatches(part, central, image_size, side, **options) for part in others),
     )
 
 
 def imagenette(
-    path: str | Path | None = None,
     image_size: int = 224,
     batch_size: int = 128,
     *,
     download: bool = False,
-    **options,
+    **options: Any,
 ) -> Splits:
     """Imagenette: ten classes of ImageNet, 9,469 training and 3,925 test photographs.
 
     It does not ship with the course: 326 MB with a shorter side of 320 pixels, 94 MB
-    with 160. Made by J. Howard, <https://github.com/fastai/imagenette>.
-
-    Args:
-        path: the folder with ``train`` and ``val``; by default ``imagenette2-320``,
-            ``imagenette2`` or ``imagenette2-160`` in the course's data folder,
-            whichever is there.
-        image_size: as in :func:`image_folder`.
-        batch_size: as in :func:`image_folder`.
-        download: if it is not there, let torchvision fetch the 320-pixel version into
-            the data folder, and check it.
-        options: those of :func:`image_folder`.
-
-    Returns:
-        as :func:`image_folder`, with the classes' English names.
+    with 160. Made by J. Howard, <https://github.com/fastai/imagenette>. Looked for in
+    the course's data folder; with ``download``, torchvision fetches it if it is not
+    there. Takes the options of :func:`image_folder`, which reads it from anywhere.
 
     Raises:
         DataFileError: it is not there; the text says how to get it.
-        ValueError: ``path`` and ``download`` together.
     """
-    if path is not None and download:
-        raise ValueError("download=True fetches into the data folder; leave path out")
-    if path is None:
-        path = _find_imagenette(data_folder(), download)
-    splits = image_folder(path, image_size, batch_size, **options)
-    for part in splits:
-        part.classes = tuple(IMAGENETTE_CLASSES.get(c, c) for c in part.classes)
-    return splits
+    from torchvision.datasets import Imagenette
 
-
-def _find_imagenette(root: Path, download: bool) -> Path:
-    there = [root / n for n in IMAGENETTE_FOLDERS if (root / n / "train").is_dir()]
-    if there:
-        return there[0]
-    if not download:
+    root = data_folder()
+    there = [name for name in IMAGENETTE if (root / name / "train").is_dir()]
+    if not there and not download:
         raise DataFileError(
             f"Imagenette is not in {root}. With a network, get it (326 MB) by\n"
             "    imagenette(download=True)\n"
             "or unpack imagenette2-320.tgz or imagenette2-160.tgz from "
             "https://github.com/fastai/imagenette there, or name its folder: "
-            "imagenette(path)."
+            "image_folder(path)."
         )
-    from torchvision.datasets import Imagenette
+    name = there[0] if there else "imagenette2-320"
+    found = Imagenette(root, "train", IMAGENETTE[name], download=not there)
+    splits = image_folder(root / name, image_size, batch_size, **options)
+    for part in splits:
+        part.classes = tuple(names[0] for names in found.classes)  # in English
+    return splits
 
-    Imagenette(root, split="train", size="320px", download=True)
-    return root / IMAGENETTE_FOLDERS[0]
 
-
-def _parts(path: Path, seed: int) -> tuple[tuple[Listing, torch.Tensor], ...]:
-    """(listing, indices) of training, validation and test."""
+def _parts(path: Path, seed: int) -> list[Listing]:
+    """Training, validation and test pictures, in whichever layout they lie."""
     names = class_folders(path)
-    validation = next((n for n in VALIDATION_NAMES if n in names), None)
-    if "train" not in names:
-        if validation or "test" in names:
-            raise DataFileError(
-                f"{path} has a folder {validation or 'test'} but no folder train"
-            )
-        if names and {name.casefold() for name in names} <= SPLIT_NAMES:
-            raise DataFileError(
-                f"{path} has the folders {', '.join(names)}, which are no classes: "
-                "rename them to train, and to val or test"
-            )
-        return _flat(path, names, seed)
-    train = list_pictures(path / "train")
-    everything = torch.arange(len(train.files))
-    others = [n for n in (validation, "test") if n in names]
-    if not others:
+    others = [n for n in VALIDATION_NAMES if n in names][:1]
+    others += ["test"] if "test" in names else []
+    if "train" in names and others:
+        train = list_pictures(path / "train")
+        parts = [list_pictures(path / name, train.classes) for name in others]
+        if len(parts) == 1:
+            validation, train = _held_out(train, 1 / 10, seed)
+            parts.insert(0, validation)
+        return [train, *parts]
+    if "train" in names:
         raise DataFileError(
             f"{path} has a folder train but neither val nor test. To have validation "
             f"and test pictures chosen out of it, name {path / 'train'} itself."
         )
-    listings = [list_pictures(path / n, train.classes) for n in others]
-    if len(listings) == 2:
-        first, second = listings
-        return (
-            (train, everything),
-            (first, torch.arange(len(first.files))),
-            (second, torch.arange(len(second.files))),
+    if others or names and {name.casefold() for name in names} <= SPLIT_NAMES:
+        raise DataFileError(
+            f"{path} has no folder train, but {', '.join(others or names)}, which are "
+            "no classes: call the folders train, and val or test"
         )
-    held, rest = _held_out(train, everything, HELD_OUT, seed)
-    test = listings[0]
-    return (train, rest), (train, held), (test, torch.arange(len(test.files)))
-
-
-def _flat(path: Path, names: list[str], seed: int):
     if len(names) == 1:
         raise DataFileError(
             f"{path} has a single folder, {names[0]}, and one class cannot be learned. "
             f"Did you mean {path / names[0]}?"
         )
-    listing = list_pictures(path)
-    everything = torch.arange(len(listing.files))
-    test, rest = _held_out(listing, everything, HELD_OUT, seed)
-    validation, train = _held_out(listing, rest, HELD_OUT / (1 - HELD_OUT), seed + 1)
-    return (listing, train), (listing, validation), (listing, test)
+    test, rest = _held_out(list_pictures(path), 1 / 10, seed)
+    validation, train = _held_out(rest, 1 / 9, seed + 1)
+    return [train, validation, test]
 
 
-def _held_out(
-    listing: Listing, among: torch.Tensor, fraction: float, seed: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    labels = listing.labels[among]
+def class_folders(folder: Path) -> list[str]:
+    """The names of the visible folders in ``folder``, sorted; else DataFileError."""
     try:
-        held, rest = hold_out(labels, min(fraction, MOST_HELD_OUT / len(among)), seed)
-    except ValueError:
-        counts = torch.bincount(listing.labels)
-        least = int(counts.argmin())
+        entries = sorted(folder.iterdir())
+    except OSError as error:  # not there, a file, or not allowed
+        parent = next(p for p in folder.absolute().parents if p.is_dir())
         raise DataFileError(
-            f"class {listing.classes[least]} of {listing.folder} has too few pictures "
-            f"to be split: {int(counts[least])}"
-        ) from None
-    return among[held], among[rest]
+            f"no folder of classes: {folder} ({error.strerror}). In {parent} there are "
+            f"the folders {_some(class_folders(parent)) or '(none)'}"
+        ) from error
+    return [e.name for e in entries if e.is_dir() and not _hidden(e.name)]
 
 
-def _limited(chosen: torch.Tensor, most: int | None, seed: int) -> torch.Tensor:
-    if most is None:
-        return chosen
-    if not 1 <= most <= len(chosen):
-        raise ValueError(
-            f"train_images={most:,}: there are 1 to {len(chosen):,} training pictures"
+def list_pictures(folder: Path, classes: tuple[str, ...] | None = None) -> Listing:
+    """List ``folder/CLASS/…/picture``, sorted, with no look inside of the files.
+
+    Hidden files and folders are passed over. Files with another extension, or of zero
+    bytes, are ignored, and named. Every class must be one of ``classes``, if given.
+
+    Raises:
+        DataFileError: no such folder, no class folders, an empty or an unknown class.
+    """
+    from torchvision.datasets.folder import make_dataset
+
+    found = class_folders(folder)
+    classes = classes or tuple(found)
+    unknown = [name for name in found if name not in classes]
+    if unknown:
+        raise DataFileError(
+            f"{folder} has classes that the training set does not have: "
+            f"{_some(unknown)}. The training classes are {_some(classes)}."
         )
-    generator = torch.Generator().manual_seed(seed)
-    return chosen[torch.randperm(len(chosen), generator=generator)[:most]]
-
-
-def _resize(image_size: int, resize: int | None) -> int:
-    if resize is None:
-        return 256 if 224 <= image_size <= 227 else math.ceil(image_size * 8 / 7)
-    check_positive("resize", resize)
-    if resize < image_size:
-        raise ValueError(
-            f"resize={resize} leaves too little for crops of {image_size}; use at "
-            f"least {image_size}"
-        )
-    return resize
-
-
-def _workers(wanted: int | None, pictures: int) -> int:
-    if wanted is None:
-        if pictures < WORTH_WORKERS:
-            return 0
-        if hasattr(os, "sched_getaffinity"):
-            return min(8, len(os.sched_getaffinity(0)))
-        return min(8, os.cpu_count() or 1)
-    if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 0:
-        raise ValueError(f"num_workers={wanted!r}: use 0 or more processes")
-    return wanted
-
-
-def _random(size: int, resize: int) -> Transform:
-    from torchvision.transforms import v2
-
-    return v2.Compose(
-        [
-            v2.Resize(resize, antialias=True),
-            v2.CenterCrop(resize),  # "the central 256×256 patch"
-            v2.RandomCrop(size),
-            v2.RandomHorizontalFlip(),
-        ]
+    advice = (
+        f"Each class needs a folder of its own with pictures ({', '.join(EXTENSIONS)}) "
+        f"in it: {folder.name}/cat/1.jpg, {folder.name}/dog/1.jpg"
     )
+    if not found:
+        raise DataFileError(f"{folder} holds no folders. {advice}")
+    ignored: dict[str, str] = {}
+
+    def is_picture(file: str) -> bool:
+        name = Path(file).relative_to(folder).as_posix()
+        problem = _problem(file)
+        hidden = any(map(_hidden, name.split("/")))
+        if problem and not hidden:
+            ignored[name] = problem
+        return not problem and not hidden
+
+    labels = {name: classes.index(name) for name in found}
+    try:
+        samples = make_dataset(str(folder), labels, is_valid_file=is_picture)
+    except FileNotFoundError as error:  # an empty class
+        strays = [f"{name} ({why})" for name, why in ignored.items()]
+        raise DataFileError(
+            f"{folder}: {error}{advice}. Files that are no pictures: "
+            f"{_some(strays) or 'none'}"
+        ) from error
+    files = [os.fsencode(Path(s[0]).relative_to(folder).as_posix()) for s in samples]
+    numbers = torch.tensor([label for _, label in samples])
+    return Listing(folder, classes, np.array(files), numbers, ignored)
 
 
-def _central(size: int, resize: int) -> Transform:
-    from torchvision.transforms import v2
+def _hidden(name: str) -> bool:
+    return name[0] == "." or name in ("__MACOSX", "__pycache__")
 
-    return v2.Compose([v2.Resize(resize, antialias=True), v2.CenterCrop(size)])
+
+def _problem(file: str) -> str:
+    """Why a file is no picture, or nothing."""
+    if not file.lower().endswith(EXTENSIONS):
+        return "not a picture's extension"
+    try:
+        return "" if os.path.getsize(file) else "the file is empty"
+    except OSError as error:  # a link that leads nowhere
+        return error.strerror or "unreadable"
+
+
+def _held_out(listing: Listing, fraction: float, seed: int) -> tuple[Listing, Listing]:
+    """A part of every class, chosen at random, and the rest; of each, one at least."""
+    generator = torch.Generator().manual_seed(seed)
+    fraction = min(fraction, MOST_HELD_OUT / len(listing.labels))
+    held, rest = [], []
+    for label, name in enumerate(listing.classes):
+        members = (listing.labels == label).nonzero()[:, 0]
+        if len(members) < 2:
+            raise DataFileError(
+                f"class {name} of {listing.folder} has too few pictures to be split"
+            )
+        members = members[torch.randperm(len(members), generator=generator)]
+        count = min(max(1, round(fraction * len(members))), len(members) - 1)
+        held.append(members[:count])
+        rest.append(members[count:])
+    return listing.only(torch.cat(held)), listing.only(torch.cat(rest))
+
+
+def _cores() -> int:
+    """The processors that this process may use, 8 at most."""
+    if hasattr(os, "sched_getaffinity"):
+        return min(8, len(os.sched_getaffinity(0)))
+    return min(8, os.cpu_count() or 1)
+
+
+def _some(names: Sequence[str], most: int = 6) -> str:
+    """A list of names for a message, not all of a thousand."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

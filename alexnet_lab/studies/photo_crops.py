@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet_lab.data.augment import RandomCrop, RandomFlip
-from alexnet_lab.data.passes import Passes, check_positive
+from alexnet_lab.data.batches import Passes, check_positive
 from alexnet_lab.data.photos import PHOTOS, photos
 from alexnet_lab.files import write_json
 from alexnet_lab.models import initialise_alexnet

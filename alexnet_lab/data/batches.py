@@ -1,0 +1,205 @@
+"""Batches of images with labels: their order, their shares, their way to the network.
+
+A DataLoader fetches images one by one; notebook 02 measures what batches from memory
+are worth.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from alexnet_lab.runtime import device as best_device
+
+Batch = tuple[Tensor, Tensor]
+# float images (B, C, H, W) in 0..1 and a generator, to images that may be smaller
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+# mean and standard deviation of pixels in 0..1: a number each, or one a channel
+Normalisation = tuple[float, float] | tuple[tuple[float, ...], tuple[float, ...]]
+Self = TypeVar("Self", bound="Passes")
+
+
+class Passes:
+    """Images with labels, served a batch at a time, pass after pass.
+
+    The order of a shuffled pass is fixed by (seed, epoch), and each batch has its own
+    generator for augmentation, so that a pass can be taken up anywhere.
+
+    Args:
+        labels: int64 (N,).
+        classes: the class names.
+        batch_size: images in a batch; the last one may be smaller.
+        image_size: height and width after resizing; None leaves them alone.
+        padding: pixels of black added on each side, after augmentation.
+        normalise: see ``Normalisation``.
+        shuffle: a new order in every pass.
+        augment: see ``Augmentation``.
+        seed: of order and augmentation.
+        device: where the batches go; by default :func:`alexnet_lab.device`.
+    """
+
+    image_shape: tuple[int, int, int]  # as a network gets it, unless augment crops it
+
+    def __init__(
+        self,
+        labels: Tensor,
+        classes: tuple[str, ...] = (),
+        *,
+        batch_size: int = 128,
+        image_size: int | None = None,
+        padding: int = 0,
+        normalise: Normalisation = (0.0, 1.0),
+        shuffle: bool = False,
+        augment: Augmentation | None = None,
+        seed: int = 0,
+        device: torch.device | str | None = None,
+    ) -> None:
+        check_positive("batch_size", batch_size)
+        if image_size is not None:
+            check_positive("image_size", image_size)
+        self.device = torch.device(device) if device else best_device()
+        self.labels, self.classes = labels, classes
+        self.batch_size, self.image_size, self.padding = batch_size, image_size, padding
+        self.mean, self.deviation = (
+            torch.tensor(values, device=self.device).view(-1, 1, 1)
+            for values in normalise
+        )
+        self.shuffle, self.augment, self.seed = shuffle, augment, seed
+        self.epoch, self.rank, self.shares = 0, 0, 1
+
+    def __repr__(self) -> str:
+        shape = "×".join(map(str, self.image_shape))
+        return (
+            f"{self.count:,} images of {shape} in {len(self):,} batches of "
+            f"{self.batch_size}, on {self.device}"
+        )
+
+    @property
+    def count(self) -> int:
+        """Number of images."""
+        return len(self.labels)
+
+    def __len__(self) -> int:
+        """Number of batches in a pass."""
+        return math.ceil(self.count / self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.batches_from(0)
+
+    def batches_from(self, start: int) -> Iterator[Batch]:
+        """The pass from batch number ``start`` on: what an exact resume needs."""
+        raise NotImplementedError
+
+    def set_epoch(self, epoch: int) -> None:
+        """Make the next pass the given one (it fixes order and augmentation)."""
+        self.epoch = epoch
+
+    def share(self: Self, rank: int, shares: int) -> Self:
+        """The same batches, of which this one serves only every ``shares``-th image.
+
+        The batches of all ranks together are those of one process: the sizes, the
+        order and the number of batches stay the same. Augmentation differs by rank.
+        """
+        if not 0 <= rank < shares:
+            raise ValueError(f"rank={rank}; use 0 to {shares - 1}")
+        part = copy.copy(self)
+        part.rank, part.shares = rank, shares
+        return part
+
+    def prepare(
+        self, images: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Bytes, uint8 (B, C, H, W), to float32 that a network gets.
+
+        In this order: 0..1, resized, augmented (only with a generator), padded,
+        normalised.
+        """
+        x = images.to(self.device, non_blocking=True).float().div_(255)
+        size = self.image_size
+        if size and x.shape[-2:] != (size, size):
+            # antialias matters only when shrinking, and is slow
+            shrinks = size < x.shape[-1]
+            x = F.interpolate(x, (size, size), mode="bilinear", antialias=shrinks)
+        if self.augment and generator is not None:
+            x = self.augment(x, generator)
+        if self.padding:
+            x = F.pad(x, [self.padding] * 4)
+        return x.sub_(self.mean).div_(self.deviation)
+
+    def _chosen(self, start: int, epoch: int) -> list[Tensor]:
+        """This share's image numbers in each batch from ``start`` on."""
+        order = torch.arange(self.count)
+        if self.shuffle:
+            generator = torch.Generator().manual_seed(mix_seeds(self.seed, epoch))
+            order = torch.randperm(self.count, generator=generator)
+        whole = order.split(self.batch_size)[start:]
+        return [batch[self.rank :: self.shares] for batch in whole]
+
+    def _generator(
+        self, epoch: int, number: int, device: torch.device | str | None = None
+    ) -> torch.Generator:
+        """The generator for the augmentation of one batch, where the batches go."""
+        seed = mix_seeds(self.seed, epoch, number + 1, self.rank)
+        return torch.Generator(device=device or self.device).manual_seed(seed)
+
+
+class Batches(Passes):
+    """All images, uint8 (N, C, H, W), and labels, int64 (N,), in a device's memory.
+
+    A batch is picked, resized, augmented and normalised at once, on the device. Takes
+    the options of :class:`Passes`. Taught in 02.
+    """
+
+    def __init__(
+        self, images: Tensor, labels: Tensor, classes: tuple[str, ...], **options: Any
+    ) -> None:
+        super().__init__(labels, classes, **options)
+        self.images, self.labels = images.to(self.device), labels.to(self.device)
+        border = 2 * self.padding
+        height, width = (self.image_size or side for side in images.shape[-2:])
+        self.image_shape = (images.shape[1], height + border, width + border)
+
+    def batches_from(self, start: int) -> Iterator[Batch]:
+        """The pass from batch number ``start`` on, float32 (B, C, H, W) and (B,)."""
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        for number, numbers in enumerate(self._chosen(start, epoch), start):
+            generator = self._generator(epoch, number) if self.augment else None
+            chosen = numbers.to(self.device)
+            yield self.prepare(self.images[chosen], generator), self.labels[chosen]
+
+
+class Splits(NamedTuple):
+    """Three disjoint sets. Choose by ``validation``; touch ``test`` once."""
+
+    train: Passes
+    validation: Passes
+    test: Passes
+
+
+def check_positive(name: str, value: int) -> None:
+    """Raise ValueError unless ``value`` is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name}={value!r}: use a whole number of at least 1")
+
+
+def check_count(train_images: int, most: int) -> None:
+    """Raise ValueError unless there are so many training images."""
+    if not 1 <= train_images <= most:
+        raise ValueError(
+            f"train_images={train_images:,}: there are 1 to {most:,} training images "
+            "(others are held out for validation)"
+        )
+
+
+def mix_seeds(*parts: int) -> int:
+    """One seed from several numbers, well apart for neighbours (a 63-bit LCG step)."""
+    mixed = 0
+    for part in parts:
+        mixed = (mixed * 6364136223846793005 + part + 1442695040888963407) % (2**63)
+    return mixed
