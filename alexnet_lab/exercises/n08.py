@@ -9,7 +9,7 @@ from torch import nn
 
 from alexnet_lab import inside, ledger
 from alexnet_lab.exercises.checking import Exercise, Wrong
-from alexnet_lab.plots.fields import field_of
+from alexnet_lab.inside.units import field_of
 from alexnet_lab.studies.photo_crops import photo_net
 
 # 08.2: a unit of relu2, in the narrow AlexNet on images of this size.

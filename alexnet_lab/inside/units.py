@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lab.arithmetic.accounting import Ledger
+from alexnet_lab.arithmetic.accounting import Ledger, Row, named_layers
+from alexnet_lab.arithmetic.rules import pair
+from alexnet_lab.arithmetic.sizes import Sweep
 from alexnet_lab.inside.hooks import check_images, device_of, watching
-from alexnet_lab.plots.fields import field_of
 from alexnet_lab.training.evaluation import evaluation_mode
 
 
@@ -125,3 +126,42 @@ def top_patches(
     chosen = images[top.images[unit]]
     rows, columns = top.rows[unit], top.columns[unit]
     return field_patches(ledger, layer, chosen, rows, columns, outside)
+
+
+def field_of(ledger: Ledger, row: Row, i: int, j: int) -> tuple[int, int, int, int]:
+    """Return (top, left, height, width) of the pixels that unit (i, j) depends on.
+
+    Pixel 0 is the image's first; padding may make top and left negative. Padding of a
+    layer moves the fields by its own number of positions, times the jump before it.
+
+    Raises:
+        ValueError: the layer has no receptive field, or no unit (i, j).
+    """
+    if row.receptive_field is None or len(row.output_shape) != 3:
+        raise ValueError(f"{row.name} has no receptive field: its units have no place")
+    high, wide = row.output_shape[1:]
+    if not (0 <= i < high and 0 <= j < wide):
+        raise ValueError(
+            f"{row.name} has units (0, 0) to ({high - 1}, {wide - 1}), not ({i}, {j})"
+        )
+    top = left = 0
+    jump = (1, 1)
+    for (_, layer), passed in zip(named_layers(ledger.net), ledger.rows, strict=True):
+        above, before = _padding(layer, passed)
+        top, left = top - above * jump[0], left - before * jump[1]
+        jump = pair(passed.jump)
+        if passed is row:
+            break
+    return top + i * jump[0], left + j * jump[1], *pair(row.receptive_field)
+
+
+def _padding(layer: nn.Module, row: Row) -> tuple[int, int]:
+    """Return the positions that a layer adds above and left of its input."""
+    padding = getattr(layer, "padding", 0)
+    if isinstance(padding, tuple) and len(padding) == 4:  # nn.ZeroPad2d and its kin
+        return padding[2], padding[0]
+    if isinstance(padding, str):
+        sizes, kernel, dilation = row.input_shape[1:], layer.kernel_size, layer.dilation
+        ways = zip(sizes, kernel, dilation, strict=True)
+        return tuple(Sweep.of(n, k, 1, padding, d).before for n, k, d in ways)
+    return pair(padding)
