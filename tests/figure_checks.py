@@ -8,10 +8,8 @@ from matplotlib.transforms import Bbox
 
 
 def assert_sound(figure: Figure) -> None:
-    """Assert a title, and that no text is small, cut off or overlaps another."""
+    """Assert that no text is small, cut off or overlaps another."""
     texts = [t for t in figure.findobj(Text) if t.get_text().strip()]
-    titles = [figure.get_suptitle(), *(ax.get_title("left") for ax in figure.axes)]
-    assert any(titles)
     assert min(text.get_fontsize() for text in texts) >= 10
     assert overlapping(figure) == []
     assert cut_off(figure) == []

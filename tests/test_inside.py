@@ -162,6 +162,35 @@ def test_patch_holds_exactly_what_the_unit_depends_on() -> None:
     assert torch.equal(patch[:, : seen.shape[1], : seen.shape[2]], seen)
 
 
+@pytest.mark.parametrize(
+    ("net", "size", "unit"),
+    [
+        (nn.Sequential(nn.Conv2d(1, 1, 5, 2, 2), nn.AvgPool2d(2)), 28, (3, 2)),
+        (nn.Sequential(nn.ZeroPad2d((0, 3, 1, 0)), nn.Conv2d(1, 1, 5, 3)), 21, (2, 4)),
+        (
+            nn.Sequential(
+                nn.AvgPool2d(3, 2, 1),
+                nn.Sequential(nn.Conv2d(1, 1, 4, padding="same", dilation=2)),
+            ),
+            31,
+            (7, 9),
+        ),
+        (nn.Sequential(nn.Conv2d(1, 1, (3, 5), (2, 1), (0, 2))), 20, (1, 0)),
+    ],
+)
+def test_a_field_is_where_the_gradient_is(net, size, unit):
+    for name, parameter in net.named_parameters():
+        nn.init.ones_(parameter) if "weight" in name else nn.init.zeros_(parameter)
+    x = torch.zeros(1, 1, size, size, requires_grad=True)
+    net(x)[0, 0][unit].backward()
+    rows = x.grad[0, 0].sum(1).nonzero().flatten()
+    columns = x.grad[0, 0].sum(0).nonzero().flatten()
+    led = ledger(net, (1, size, size))
+    top, left, high, wide = inside.units.field_of(led, led.rows[-1], *unit)
+    assert (max(top, 0), min(top + high, size) - 1) == (rows[0], rows[-1])
+    assert (max(left, 0), min(left + wide, size) - 1) == (columns[0], columns[-1])
+
+
 def test_top_patches_are_the_fields_of_the_best_places() -> None:
     net = photo_net().eval()
     book = ledger(net, (3, CROP, CROP))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -155,7 +155,7 @@ def field_of(ledger: Ledger, row: Row, i: int, j: int) -> tuple[int, int, int, i
     return top + i * jump[0], left + j * jump[1], *pair(row.receptive_field)
 
 
-def _padding(layer: nn.Module, row: Row) -> tuple[int, int]:
+def _padding(layer: Any, row: Row) -> tuple[int, int]:
     """Return the positions that a layer adds above and left of its input."""
     padding = getattr(layer, "padding", 0)
     if isinstance(padding, tuple) and len(padding) == 4:  # nn.ZeroPad2d and its kin
@@ -163,5 +163,5 @@ def _padding(layer: nn.Module, row: Row) -> tuple[int, int]:
     if isinstance(padding, str):
         sizes, kernel, dilation = row.input_shape[1:], layer.kernel_size, layer.dilation
         ways = zip(sizes, kernel, dilation, strict=True)
-        return tuple(Sweep.of(n, k, 1, padding, d).before for n, k, d in ways)
+        return pair([Sweep.of(n, k, 1, padding, d).before for n, k, d in ways])
     return pair(padding)

@@ -1,9 +1,9 @@
 """The course's plots: each function returns a Matplotlib Figure, `show` displays it.
 
-What draws numbers that somebody else computed, and serves more than one notebook or
-would be long in one, comes in. A plot of a few lines that one notebook needs stays
-there; nothing here computes, changes a tensor or, but for `use_style`, Matplotlib's
-settings. Matplotlib is imported when the first plot is made.
+What draws given numbers, and serves several notebooks or would be long in one, comes
+in; a plot of a few lines that one notebook needs does not. Nothing here computes,
+changes a tensor, imports Matplotlib before a plot is made or, except `use_style`,
+changes its settings.
 """
 
 from alexnet_lab.plots.fields import draw_receptive_fields

@@ -34,10 +34,7 @@ def draw_receptive_fields(ledger: Ledger) -> Figure:
             growing.setdefault(pair(row.receptive_field), row)
     growing.pop((1, 1), None)
     if not growing:
-        raise ValueError(
-            "no layer of this ledger widens the receptive field: it needs a "
-            "convolution or a pool before the first flatten"
-        )
+        raise ValueError("no convolution or pool, so no receptive field that grows")
     height, width = ledger.input_shape[-2:]
     figure = new_figure(10, max(3.9, 1.7 + 0.4 * len(growing)))
     left, right = figure.subplots(1, 2, width_ratios=[1, 2.1])
@@ -54,15 +51,15 @@ def draw_receptive_fields(ledger: Ledger) -> Figure:
 
 def pair(value: Any) -> Pair:
     """Return a size as (height, width): one number stands for both."""
-    return (value, value) if isinstance(value, int) else value
+    return (value, value) if isinstance(value, int) else tuple(value)
 
 
-def _draw_nested(ax: Axes, height: int, width: int, colours: dict[Pair, tuple]) -> None:
+def _draw_nested(ax: Axes, height: int, width: int, colours: dict[Pair, Any]) -> None:
     rectangle(ax, 0, 0, width, height, facecolor=PALE, edgecolor=GREY)
     for (high, wide), colour in reversed(colours.items()):
         corner = (width - wide) / 2, (height - high) / 2
-        style = {"facecolor": colour, "edgecolor": "white", "linewidth": 1.2}
-        rectangle(ax, *corner, wide, high, **style)
+        style = {"facecolor": colour, "edgecolor": "white"}
+        rectangle(ax, *corner, wide, high, linewidth=1.2, **style)
     ax.autoscale_view()
     ax.invert_yaxis()
     ax.set(xticks=[0, width], yticks=[0, height], xlabel="column", ylabel="row")
@@ -76,11 +73,8 @@ def _draw_bars(ax: Axes, width: int, rows: dict[Pair, Row], colours: list) -> No
     ax.barh(names, widths, 0.72, color=colours, edgecolor=INK, linewidth=0.8)
     ax.axvline(width, color=INK, linewidth=1.5, linestyle="--")
     reach = max(width, *widths)
-    texts: dict[str, list] = {
-        "field": list(rows),
-        "jump": [pair(row.jump) for row in rows.values()],
-    }
-    texts["map"] = [row.output_shape[1:] for row in rows.values()]
+    texts = {"field": list(rows), "jump": [pair(row.jump) for row in rows.values()]}
+    texts["map"] = [pair(row.output_shape[1:]) for row in rows.values()]
     for (name, sizes), x in zip(texts.items(), (1.17, 1.36, 1.66), strict=True):
         style = {"ha": "right", "va": "center"}
         ax.text(reach * x, -0.95, name, color="#555555", **style)

@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from alexnet_lab.plots.style import (
-    ORANGE,
-    Axes,
-    new_figure,
-    rectangle,
-    styled,
-    text_width,
-    wrapped,
-)
+from alexnet_lab.plots import style as look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +26,7 @@ class Line(NamedTuple):
     framed: Sequence[bool] | np.ndarray = ()
 
 
-@styled
+@look.styled
 def image_grid(
     images: Tensor,
     titles: Sequence[str] | None = None,
@@ -45,9 +37,8 @@ def image_grid(
     """Draw a batch of images in rows of `columns`.
 
     Args:
-        images: N×1×H×W, N×3×H×W or N×H×W; uint8 (0 to 255), or any other type, which
-            is scaled to 0…1 by the least and the greatest value of the whole batch.
-            N×H×W is N grey images: write `image[None]` for a single colour image.
+        images: N×1×H×W, N×3×H×W or N×H×W; bytes, or any other type, which is scaled by
+            the least and the greatest value of the whole batch.
         titles: one for each image; long ones are broken into lines that fit.
         columns: images a row.
         cmap: Matplotlib's colour map for images of one channel.
@@ -56,14 +47,16 @@ def image_grid(
     Raises:
         ValueError: for another shape, values that aren't finite, or too few titles.
     """
-    array = scaled(as_images(images, "images"))
+    array = as_images(images, "images")
     if titles is not None and len(titles) != len(array):
         raise ValueError(f"{len(titles)} titles for {len(array)} images")
     words = "1 image" if len(array) == 1 else f"{len(array):,} images"
-    return _draw(_lines(array, columns, titles or ()), title or words, cmap)
+    titles, starts = titles or (), range(0, len(array), columns)
+    lines = [Line(array[i : i + columns], titles[i : i + columns]) for i in starts]
+    return _draw(lines, title or words, cmap)
 
 
-@styled
+@look.styled
 def filters(weight: Tensor, columns: int = 16) -> Figure:
     """Draw the filters of a convolution, all on one scale, from a copy of `weight`.
 
@@ -77,20 +70,15 @@ def filters(weight: Tensor, columns: int = 16) -> Figure:
     Raises:
         ValueError: for another shape, or values that aren't finite.
     """
-    array = to_numpy(weight)
-    if array.ndim != 4 or array.shape[1] not in (1, 3):
-        raise ValueError(
-            "filters wants a convolution's weight, N×1×H×W or N×3×H×W, not "
-            f"{shape_of(array)}; weight[:, [0]] shows what is done to channel 0"
-        )
-    bound = float(np.abs(_finite(array)).max()) or 1.0
-    shown = np.moveaxis(array / (2 * bound) + 0.5, 1, -1)
+    array = _finite(to_numpy(weight))
+    bound = float(np.abs(array).max()) or 1.0
+    grey: Any = np.round(127.5 + 127.5 * array / bound).astype(np.uint8)
     words = f"{len(array)} filters {shape_of(array[0])}"
     words += f": black −{bound:.2g}, white +{bound:.2g}"
-    return _draw(_lines(shown, columns), words)
+    return image_grid(grey, columns=columns, title=words)
 
 
-@styled
+@look.styled
 def labelled_rows(
     rows: Mapping[str, Tensor],
     titles: Sequence[str] | None = None,
@@ -100,7 +88,6 @@ def labelled_rows(
     """Draw rows of pictures, one under the other, the name of each row at its left.
 
     Every picture fills its own range from black to white; bytes are shown as they are.
-    All pictures are drawn at one width, however many pixels they have.
 
     Args:
         rows: name to N×1×H×W, N×3×H×W or N×H×W; the same N in each row.
@@ -112,7 +99,7 @@ def labelled_rows(
         ValueError: as for `image_grid`; or rows of different lengths.
     """
     pictures = {
-        name: scaled(as_images(images, f"row {name!r}"), axis=(1, 2, 3))
+        name: as_images(images, f"row {name!r}", axis=(1, 2, 3))
         for name, images in rows.items()
     }
     lengths = {name: len(row) for name, row in pictures.items()}
@@ -128,23 +115,17 @@ def labelled_rows(
     return _draw(lines, title or ", ".join(pictures))
 
 
-def _lines(array: np.ndarray, columns: int, titles: Sequence[str] = ()) -> list[Line]:
-    """Return N×H×W×C pictures in lines of `columns`."""
-    starts = range(0, len(array), columns)
-    return [Line(array[i : i + columns], titles[i : i + columns]) for i in starts]
-
-
 def _draw(lines: list[Line], title: str, cmap: str = "gray") -> Figure:
     """Draw lines of pictures on one pair of axes, a picture's width as unit."""
     columns = len(lines[0].pictures)
     inches = min(2.0 if columns < 4 else 1.3, 9.3 / columns)
     left = -NAME / inches if lines[0].name else 0.0
     right = columns * (1 + GAP) - GAP
-    figure = new_figure(1, 1)
-    ax: Axes = figure.subplots()
+    figure = look.new_figure(1, 1)
+    ax: Any = figure.subplots()
     y = 0.0
     for line in lines:
-        texts = [wrapped(text, SIZE, inches * 72) for text in line.titles]
+        texts = [look.wrapped(text, SIZE, inches * 72) for text in line.titles]
         rows = max((text.count("\n") + 1 for text in texts), default=0)
         y += (rows * SIZE * 1.25 + 4) / 72 / inches if rows else 0
         high = line.pictures.shape[1] / line.pictures.shape[2]
@@ -154,8 +135,8 @@ def _draw(lines: list[Line], title: str, cmap: str = "gray") -> Figure:
             style = {"vmin": 0, "vmax": 1, "interpolation": "nearest"}
             ax.imshow(shown, cmap, extent=(x, x + 1, y + high, y), **style)
         for marked in np.flatnonzero(line.framed):
-            frame = {"facecolor": "none", "edgecolor": ORANGE, "linewidth": 4}
-            rectangle(ax, marked * (1 + GAP), y, 1, high, **frame)
+            frame = {"facecolor": "none", "edgecolor": look.ORANGE, "linewidth": 4}
+            look.rectangle(ax, marked * (1 + GAP), y, 1, high, **frame)
         at = {
             "ha": "center",
             "va": "bottom",
@@ -165,35 +146,32 @@ def _draw(lines: list[Line], title: str, cmap: str = "gray") -> Figure:
         for column, text in enumerate(texts):
             ax.text(column * (1 + GAP) + 0.5, y - 0.03, text, **at)
         at = {"ha": "right", "va": "center", "fontsize": SIZE}
-        ax.text(-0.06, y + high / 2, wrapped(line.name, SIZE, 72 * NAME - 6), **at)
+        ax.text(-0.06, y + high / 2, look.wrapped(line.name, SIZE, 72 * NAME - 6), **at)
         y += high + GAP
     ax.set(xlim=(left, right), ylim=(y, 0))
     ax.set_aspect("equal", anchor="NW")
     ax.set_axis_off()
     ax.set_title(title, loc="left")
-    width = max((right - left) * inches, text_width(title, 14.5) / 72) + 0.3
+    width = max((right - left) * inches, look.text_width(title, 14.5) / 72) + 0.3
     figure.set_size_inches(width, y * inches + 0.55)
     return figure
 
 
-def as_images(images: Tensor, what: str) -> np.ndarray:
-    """Return images as N×H×W×C, C = 1 or 3; `what` is named in an error."""
+def as_images(
+    images: Any, what: str, axis: tuple[int, ...] | None = None
+) -> np.ndarray:
+    """Return images as N×H×W×C, C = 1 or 3, values from 0 to 1; a copy.
+
+    Bytes are divided by 255, other types scaled by the range of all values, or along
+    `axis`, as in (1, 2, 3) for each image. `what` is named in an error.
+    """
     array = to_numpy(images)
     if array.ndim == 3:
         array = array[:, None]
     if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
-        raise ValueError(
-            f"{what} must be N×1×H×W, N×3×H×W or N×H×W, with at least one image; "
-            f"got {shape_of(array)}"
-        )
-    return np.moveaxis(array, 1, -1)
-
-
-def scaled(array: np.ndarray, axis: tuple[int, ...] | None = None) -> np.ndarray:
-    """Return a copy with values from 0 to 1: uint8 by 255, others by their range.
-
-    The range is that of all values, or along `axis`, as in (1, 2, 3) for each image.
-    """
+        shapes = "N×1×H×W, N×3×H×W or N×H×W, with at least one image"
+        raise ValueError(f"{what} must be {shapes}; got {shape_of(array)}")
+    array = np.moveaxis(array, 1, -1)
     if array.dtype == np.uint8:
         return array / np.float32(255)
     values = _finite(array.astype(np.float32))

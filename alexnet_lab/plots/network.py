@@ -1,8 +1,6 @@
-"""Drawings of whole networks, made from the nn.Sequential itself.
+"""Drawings of whole networks, made from the ledger: no network runs, no weight is read.
 
-A drawing runs no network and reads no weights: what is on it comes from the ledger. One
-pixel of a feature map has the same height everywhere in a drawing, so that networks
-drawn together can be compared by eye.
+One pixel of a feature map has the same height everywhere in a drawing.
 """
 
 from __future__ import annotations
@@ -83,40 +81,37 @@ class Block:
         return self.front[0] + self.depth[0], self.front[1] + self.depth[1]
 
 
-def draw_network(
-    net: nn.Module, input_shape: Sequence[int], name: str = "", caption: bool = True
-) -> Figure:
+def draw_network(net: nn.Module, input_shape: Sequence[int], name: str = "") -> Figure:
     """Draw a network: blocks to scale, sizes written on, towers in two lanes.
 
     Args:
         net: sequential network of convolutions, pools and linear layers.
         input_shape: (channels, height, width) of one image.
         name: title; the totals of parameters and multiply-accumulates follow it.
-        caption: write below what heights, widths and lines mean.
 
     Raises:
-        ValueError: a layer does not fit, or `input_shape` is not an image's.
+        ValueError: those of `ledger`, such as a layer that does not fit.
     """
-    return draw_networks([(name, net, input_shape)], caption)
+    return draw_networks([(name, net, input_shape)])
 
 
 @styled
 def draw_networks(
-    networks: Sequence[tuple[str, nn.Module, Sequence[int]]], caption: bool = True
+    networks: Sequence[tuple[str, nn.Module, Sequence[int]]],
 ) -> Figure:
-    """Draw several networks, each (name, net, input_shape), all at the same scale.
+    """Draw several networks, each (name, net, input_shape), all at one scale.
 
-    Raises:
-        ValueError: as for `draw_network`, or no networks.
+    Errors as for `draw_network`, and a ValueError for no networks.
     """
     if not networks:
         raise ValueError("networks is empty: give at least one (name, net, shape)")
     tallest = max(shape[1] if len(shape) == 3 else 1 for *_, shape in networks)
-    scale = min(0.05, TALLEST / tallest)  # more would make a small network clumsy
+    scale = min(0.04, TALLEST / tallest)  # more would make a small network clumsy
     read = ((name, network_blocks(net, shape, scale)) for name, net, shape in networks)
     drawings = [Drawing(name, *parts) for name, parts in read]
-    width = max(9.0 * caption, *(drawing.width for drawing in drawings))
-    height = sum(d.top - d.bottom for d in drawings) + (3 * LINE if caption else 0)
+    caption = CAPTION if any(len(drawing.blocks) > 2 for drawing in drawings) else ""
+    width = max(9.0 * bool(caption), *(drawing.width for drawing in drawings))
+    height = sum(d.top - d.bottom for d in drawings) + 3 * LINE * bool(caption)
     figure = new_figure(width, height)
     figure.set_layout_engine("none")
     bottom = 1.0
@@ -127,8 +122,7 @@ def draw_networks(
         ax.set(xlim=(0, width), ylim=(drawing.bottom, drawing.top))
         ax.axis("off")
         drawing.draw(ax)
-    if caption:
-        figure.text(PAD / width, 0.06 / height, CAPTION, fontsize=FONT, color=SOFT)
+    figure.text(PAD / width, 0.06 / height, caption, fontsize=FONT, color=SOFT)
     return figure
 
 
@@ -137,13 +131,8 @@ def network_blocks(
 ) -> tuple[str, list[Block]]:
     """Return the network's totals in words, and what a drawing shows, input first.
 
-    Layers that keep the size (activations, normalisations, dropout) and padding become
-    notes of the block before them.
+    Layers that keep the size, and padding, become notes of the block before them.
     """
-    if len(input_shape) not in (1, 3):
-        raise ValueError(
-            f"input_shape must be (channels, height, width), not {tuple(input_shape)}"
-        )
     book = ledger(net, tuple(input_shape))
     blocks = [Block("input", tuple(input_shape), "input", scale)]
     before: Row | None = None
@@ -153,9 +142,8 @@ def network_blocks(
         if "Pad" in kind or not (weighs or row.input_shape != row.output_shape):
             blocks[-1].notes += [NOTES.get(kind, kind)] * (kind != "Identity")
         elif kind != "Flatten":
-            block = Block(
-                row.name, row.output_shape, "conv" if weighs else "pool", scale
-            )
+            drawn = "conv" if weighs else "pool"
+            block = Block(row.name, row.output_shape, drawn, scale)
             block.step = f"{row.layer.partition(' ')[2]}\n{NOTES.get(kind, '')}"
             block.kernel = _kernel(before, row)
             block.groups = getattr(layer, "groups", 1)
@@ -190,10 +178,7 @@ def _assign_lanes(blocks: list[Block]) -> None:
 
 
 class Drawing:
-    """One network, placed so that neither blocks nor labels touch; `draw` draws it.
-
-    Lengths are in inches, heights measured from the middle line.
-    """
+    """One network, placed so that nothing touches: inches, from the middle line up."""
 
     def __init__(self, name: str, totals: str, blocks: list[Block]) -> None:
         self.name, self.totals, self.blocks = name, totals, blocks
@@ -204,9 +189,9 @@ class Drawing:
         self.above = most + 0.06 + 2 * LINE  # where the steps are written
         self.below = [-first - 0.05] + [-most - 0.05] * len(rest)  # the blocks' names
         self.top = max(self.above, first + 0.05) + LINE * (3 if name else 1.6)
-        lines = [2 + len(block.notes) for block in blocks]
-        ends = (y - LINE * n for y, n in zip(self.below, lines, strict=True))
-        self.bottom = min(ends) - 0.05
+        lines = [2.3 + len(block.notes) for block in blocks]
+        ends = [y - LINE * n for y, n in zip(self.below, lines, strict=True)]
+        self.bottom = min(ends)
         self.lefts: list[float] = []
         self._place()
 
@@ -273,8 +258,7 @@ class Drawing:
             self._polygon(face, 2 * i, facecolor=colour, gid=f"{block.name}:{lane}")
         channels = f"{block.shape[0] // block.lanes}"
         if block.lanes == 2 and high > 0.11 and wide > 0.8 * _inches(channels) + 0.02:
-            style = {"va": "center_baseline", "fontsize": FONT - 1.5}
-            self._text(x + wide / 2, y + high / 2, channels, **style)
+            self._text(x + wide / 2, y + high / 2, channels, va="center_baseline")
 
     def _step(self, i: int) -> None:
         """Write how block i is made, and join it to the lanes that it reads."""

@@ -8,18 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alexnet_lab.plots import style as look
 from alexnet_lab.plots.images import shape_of, to_numpy
-from alexnet_lab.plots.style import (
-    BLUE,
-    GREY,
-    INK,
-    LINES,
-    VERMILION,
-    Axes,
-    new_figure,
-    rectangle,
-    styled,
-)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,19 +21,18 @@ _UNITS = {"train_loss": ", nats", "validation_loss": ", nats", "seconds": " an e
 _UNITS |= {"train_accuracy": ", %", "validation_accuracy": ", %", "learning_rate": ""}
 
 
-@styled
+@look.styled
 def curves(history: History, title: str = "Training") -> Figure:
     """Draw loss and accuracy after each epoch: training dashed, validation solid.
 
-    The legend gives the last values. A run without validation shows the training
-    curves alone.
+    The legend gives the last values. Without validation, training stands alone.
 
     Raises:
         ValueError: if no epoch has been finished.
     """
-    figure = new_figure(10, 4.2)
+    figure = look.new_figure(10, 4.2)
     for ax, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        for part, style in {"train": LINES[1], "validation": LINES[0]}.items():
+        for part, style in zip(("validation", "train"), look.LINES, strict=False):
             _line(ax, part, history, f"{part}_{what}", style)
         ax.set_title(what.capitalize())
         ax.set_ylabel("cross-entropy, nats" if what == "loss" else "correct, %")
@@ -52,7 +41,7 @@ def curves(history: History, title: str = "Training") -> Figure:
     return figure
 
 
-@styled
+@look.styled
 def compare_curves(
     histories: Mapping[str, History],
     quantity: str = "validation_accuracy",
@@ -60,27 +49,21 @@ def compare_curves(
 ) -> Figure:
     """Draw one quantity of several runs, each with its own colour, line and marker.
 
-    The legend gives the last values.
-
     Args:
         histories: runs by name, say `{"sigmoid": h1, "ReLU": h2}`; at most six.
-        quantity: a field of `EpochRecord`: train_loss, train_accuracy,
-            validation_loss, validation_accuracy, learning_rate or seconds.
+        quantity: a field of `EpochRecord`, such as train_loss.
         title: by default, the quantity and the names.
 
     Raises:
-        ValueError: for an unknown quantity, no runs, more than six, a run without
-            records, or one that didn't record this quantity.
+        ValueError: an unknown quantity, no run or more than six, or one without it.
     """
     if quantity not in _UNITS:
         raise ValueError(f"quantity {quantity!r}: choose one of {', '.join(_UNITS)}")
-    if not 1 <= len(histories) <= len(LINES):
-        raise ValueError(
-            f"{len(histories)} runs given: compare_curves draws 1 to {len(LINES)}"
-        )
-    figure = new_figure(9, 4.2)
-    ax: Axes = figure.subplots()
-    for (name, history), style in zip(histories.items(), LINES, strict=False):
+    if not 1 <= len(histories) <= len(look.LINES):
+        raise ValueError(f"{len(histories)} runs: 1 to {len(look.LINES)} can be drawn")
+    figure = look.new_figure(9, 4.2)
+    ax: look.Axes = figure.subplots()
+    for (name, history), style in zip(histories.items(), look.LINES, strict=False):
         if not _line(ax, name, history, quantity, style):
             raise ValueError(f"run {name!r} has recorded no {quantity}")
     name = quantity.replace("train_", "training_").replace("_", " ")
@@ -90,7 +73,9 @@ def compare_curves(
     return figure
 
 
-def _line(ax: Axes, name: str, history: History, quantity: str, style: tuple) -> bool:
+def _line(
+    ax: look.Axes, name: str, history: History, quantity: str, style: tuple
+) -> bool:
     """Draw the finite values of one quantity, accuracies in %; False for none."""
     from matplotlib.ticker import MaxNLocator
 
@@ -112,7 +97,7 @@ def _line(ax: Axes, name: str, history: History, quantity: str, style: tuple) ->
     return bool(pairs)
 
 
-@styled
+@look.styled
 def draw_effects(
     effects: Mapping[str, tuple[float, float]],
     title: str,
@@ -126,24 +111,19 @@ def draw_effects(
         title: of the figure.
         label: of the axis, with its unit.
         paper: name → the difference that the paper reports, a diamond.
-
-    Raises:
-        ValueError: no effect.
     """
-    if not effects:
-        raise ValueError("draw_effects needs at least one effect")
-    figure = new_figure(9.5, 0.36 * len(effects) + 1.6)
-    ax: Axes = figure.subplots()
-    ax.axvline(0, color=GREY, linewidth=1)
+    figure = look.new_figure(9.5, 0.36 * len(effects) + 1.6)
+    ax: look.Axes = figure.subplots()
+    ax.axvline(0, color=look.GREY, linewidth=1)
     rows = {name: row for row, name in enumerate(effects)}
-    ax.plot([], [], "o", color=BLUE, label="here: interval without zero")
-    ax.plot([], [], "o", color=BLUE, mfc="white", label="interval with zero")
+    ax.plot([], [], "o", color=look.BLUE, label="here: interval without zero")
+    ax.plot([], [], "o", color=look.BLUE, mfc="white", label="interval with zero")
     for name, (gain, error) in effects.items():
-        fill = BLUE if abs(gain) > error else "white"
-        style = {"color": BLUE, "mfc": fill, "ms": 8, "lw": 1.6, "capsize": 4}
+        fill = look.BLUE if abs(gain) > error else "white"
+        style = {"color": look.BLUE, "mfc": fill, "ms": 8, "lw": 1.6, "capsize": 4}
         ax.errorbar(gain, rows[name], xerr=error, fmt="o", **style)
     if paper:
-        style = {"color": VERMILION, "mfc": "none", "ms": 8, "mew": 2}
+        style = {"color": look.VERMILION, "mfc": "none", "ms": 8, "mew": 2}
         at = [rows[name] for name in paper]
         ax.plot(list(paper.values()), at, "D", label="the paper", **style)
     ax.set_yticks(range(len(rows)), list(rows))
@@ -155,15 +135,14 @@ def draw_effects(
     return figure
 
 
-@styled
+@look.styled
 def confusion_matrix(
     predicted: Tensor, labels: Tensor, classes: Sequence[str]
 ) -> Figure:
     """Draw how often each class was taken for each other.
 
-    The diagonal, what is right, is framed and dark with white numbers; elsewhere the
-    shade grows with the number of mistakes. At the right stands the share of each class
-    that was recognised. Taught in 02.
+    The diagonal, what is right, is dark; elsewhere the shade grows with the number of
+    mistakes. At the right stands each class's share that was recognised. Taught in 02.
 
     Args:
         predicted, labels: N class numbers each.
@@ -174,20 +153,20 @@ def confusion_matrix(
     """
     counts = _counts(to_numpy(predicted), to_numpy(labels), len(classes))
     side = max(0.62, 1.8 / len(classes))  # of a cell, in inches
-    figure = new_figure(side * len(classes) + 3.2, side * len(classes) + 1.7)
-    ax: Axes = figure.subplots()
+    figure = look.new_figure(side * len(classes) + 3.2, side * len(classes) + 1.7)
+    ax: look.Axes = figure.subplots()
     column = len(classes) - 0.1 + 0.4 / side  # where the shares stand
     _draw_counts(ax, counts)
     for row, number in enumerate(counts.sum(axis=1)):
         if number:
             share = f"{100 * counts[row, row] / number:.1f} %"
-            ax.text(column, row, share, ha="center", va="center", color=BLUE)
+            ax.text(column, row, share, ha="center", va="center", color=look.BLUE)
     names = [str(name) for name in classes]
     turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
     if max(map(len, names)) < 5:
         turned = {}
     ax.set_xticks([*range(len(names)), column], [*names, "recognised"], **turned)
-    ax.get_xticklabels()[-1].set_color(BLUE)
+    ax.get_xticklabels()[-1].set_color(look.BLUE)
     ax.set_yticks(range(len(names)), names)
     ax.set(xlim=(-0.5, column + 0.4 / side), ylim=(len(names) - 0.5, -0.5))
     ax.set(xlabel="predicted", ylabel="true class")
@@ -201,10 +180,8 @@ def confusion_matrix(
 def _counts(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """Return classes × classes counts, row = true class, column = prediction."""
     if predicted.shape != labels.shape or labels.ndim != 1 or not labels.size:
-        raise ValueError(
-            "predicted and labels must be one class number an image, both N: "
-            f"got {shape_of(predicted)} and {shape_of(labels)}"
-        )
+        shapes = f"{shape_of(predicted)} and {shape_of(labels)}"
+        raise ValueError(f"predicted and labels must be N class numbers, not {shapes}")
     low, high = (f(f(predicted), f(labels)) for f in (min, max))
     if not 0 <= low <= high < classes:
         raise ValueError(f"class numbers {low} to {high}, but {classes} names")
@@ -212,16 +189,16 @@ def _counts(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarr
     return counts.reshape(classes, classes)
 
 
-def _draw_counts(ax: Axes, counts: np.ndarray) -> None:
+def _draw_counts(ax: look.Axes, counts: np.ndarray) -> None:
     wrong = counts * (1 - np.eye(len(counts), dtype=counts.dtype))
     # half of the map: the darkest mistake stays lighter than the diagonal
     ax.imshow(wrong, cmap="Greys", vmin=0, vmax=2.2 * max(1, wrong.max()))
     frame = {"facecolor": "#003E63", "edgecolor": "black", "linewidth": 1.5}
     for row, column in np.ndindex(*counts.shape):
         number = f"{counts[row, column]:,}"
-        style = {"color": INK, "fontsize": 11 if len(number) < 6 else 10}
+        style = {"color": look.INK, "fontsize": 11 if len(number) < 6 else 10}
         if row == column:
-            rectangle(ax, column - 0.5, row - 0.5, 1, 1, **frame)
+            look.rectangle(ax, column - 0.5, row - 0.5, 1, 1, **frame)
             style |= {"color": "white", "fontweight": "bold"}
         if row == column or counts[row, column]:
             ax.text(column, row, number, ha="center", va="center", **style)

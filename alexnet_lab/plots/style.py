@@ -76,8 +76,8 @@ def styled(function: Plot) -> Plot:
 def use_style() -> None:
     """Draw with the course's settings from here on, in ``plt`` too.
 
-    A notebook that draws for itself says so once; this changes Matplotlib's global
-    settings, as ``plt.style.use`` does. Lines take the course's colours and dashes.
+    This changes Matplotlib's global settings. Lines take the course's colours and
+    dashes.
     """
     import matplotlib
 
@@ -110,10 +110,7 @@ def _figure_class() -> type[Figure]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of `width` × `height` inches.
-
-    It is not registered with pyplot: nothing to close, nothing shown twice.
-    """
+    """Return an empty figure, in inches, that pyplot does not know and shows again."""
     return _figure_class()(figsize=(width, height), layout="constrained")
 
 

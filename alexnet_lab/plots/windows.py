@@ -8,29 +8,15 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, cast
 
 from alexnet_lab.arithmetic.sizes import Padding, Sweep
-from alexnet_lab.plots.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    PALE,
-    SMALL,
-    VERMILION,
-    Axes,
-    new_figure,
-    rectangle,
-    styled,
-    text_width,
-    wrapped,
-)
+from alexnet_lab.plots import style as look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NEVER_READ = {"facecolor": "#F6D5C3", "edgecolor": VERMILION, "hatch": "xxxx"}
-PADDING = {"facecolor": "white", "edgecolor": GREY, "hatch": "////"}
-BEYOND = {"facecolor": "white", "edgecolor": BLUE, "linestyle": ":"}
-PIXEL = {"facecolor": PALE, "edgecolor": GREY}
+NEVER_READ = {"facecolor": "#F6D5C3", "edgecolor": look.VERMILION, "hatch": "xxxx"}
+PADDING = {"facecolor": "white", "edgecolor": look.GREY, "hatch": "////"}
+BEYOND = {"facecolor": "white", "edgecolor": look.BLUE, "linestyle": ":"}
+PIXEL = {"facecolor": look.PALE, "edgecolor": look.GREY}
 MIDDLE = {"ha": "center", "va": "center"}
 ON_WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 MOST_CELLS = 36  # that many fit across a slide with a label each
@@ -38,10 +24,7 @@ MOST_SQUARES = 24  # of a larger square, the bottom right corner is shown
 
 
 class Sliding(Sweep):
-    """A window's way along one side of an input, its cells numbered as pixels.
-
-    Padding is below 0 or from `size` on; ceil mode's last window may go beyond `edge`.
-    """
+    """A window's way along one side of an input, its cells numbered as pixels."""
 
     @property
     def edge(self) -> int:
@@ -75,10 +58,10 @@ class Sliding(Sweep):
     def words(self) -> str:
         """The settings, for a title."""
         words = f"{self.size} pixels, kernel {self.kernel_size}, stride {self.stride}"
-        if self.before or self.after:
-            ends = f"{self.before} before, {self.after} after"
-            words += f", padding {self.before if self.before == self.after else ends}"
-        return words + (f", dilation {self.dilation}" if self.dilation > 1 else "")
+        if self.before + self.after:
+            both = f"{self.before} before, {self.after} after"
+            words += f", padding {self.before if self.before == self.after else both}"
+        return words + f", dilation {self.dilation}" * (self.dilation > 1)
 
     @property
     def rest(self) -> str:
@@ -92,10 +75,7 @@ class Sliding(Sweep):
 
 
 class View:
-    """What is drawn: windows at both ends, and one or two stretches of cells.
-
-    Of several sweeps that differ at their ends, the view shows both ends.
-    """
+    """What is drawn: windows at both ends, and one or two stretches of cells."""
 
     def __init__(self, *many: Sliding) -> None:
         one, begin, end = many[0], many[0].start(0), max(s.end for s in many)
@@ -126,7 +106,7 @@ def _sliding(*settings: Any) -> Sliding:
     return cast(Sliding, Sliding.of(*settings))
 
 
-@styled
+@look.styled
 def draw_windows(
     size: int,
     kernel_size: int,
@@ -135,12 +115,12 @@ def draw_windows(
     *,
     dilation: int = 1,
     ceil_mode: bool = False,
-    ax: Axes | None = None,
+    ax: look.Axes | None = None,
 ) -> Figure:
     """Draw one row of the input, and a bar for each place where the window stops.
 
-    Cells that no window reads are crossed, padding is hatched; what is left over at the
-    end is counted. Of a long input the first and last windows are shown. Taught in 01.
+    What no window reads is crossed, padding hatched. Of a long input the first and last
+    windows are shown. Taught in 01.
 
     Args:
         size: pixels along this side of the input, without padding.
@@ -153,12 +133,12 @@ def draw_windows(
     s = _sliding(size, kernel_size, stride, padding, dilation, ceil_mode)
     view = View(s)
     if ax is None:
-        ax = new_figure(10, view.inches).subplots()
+        ax = look.new_figure(10, view.inches).subplots()
     _draw_row(ax, s, view, f"{s.words}: {s.working}")
     return cast("Figure", ax.figure)
 
 
-@styled
+@look.styled
 def compare_floor_and_ceil(
     size: int, kernel_size: int, stride: int, padding: Padding = 0
 ) -> Figure:
@@ -169,26 +149,22 @@ def compare_floor_and_ceil(
     settings = size, kernel_size, stride, padding, 1
     floor, ceiling = _sliding(*settings, False), _sliding(*settings, True)
     view = View(floor, ceiling)
-    figure = new_figure(10, 0.4 + 2 * view.inches)
+    figure = look.new_figure(10, 0.4 + 2 * view.inches)
     upper, lower = figure.subplots(2)
     _draw_row(upper, floor, view, f"floor: {floor.working}")
     _draw_row(lower, ceiling, view, f"ceiling: {ceiling.working}")
-    verdict = f"{floor.positions} or {ceiling.positions}"
-    if floor.positions == ceiling.positions:
-        verdict = "no difference"
-    figure.suptitle(f"{floor.words}: {verdict}", x=0.01, ha="left")
+    title = f"{floor.words}: {floor.positions} or {ceiling.positions}"
+    figure.suptitle(title, x=0.01, ha="left")
     return figure
 
 
-def _draw_row(ax: Axes, s: Sliding, view: View, title: str) -> None:
+def _draw_row(ax: look.Axes, s: Sliding, view: View, title: str) -> None:
     """Draw the cells, and below them one line for each window shown."""
     _draw_cells(ax, s, view)
     last = max(s.positions - view.last, view.first)
     shown = [*range(min(s.positions, view.first)), *range(last, s.positions)]
     between = s.positions - len(shown)
-    rows = [
-        1.35 + row + (between > 0 and row >= view.first) for row in range(len(shown))
-    ]
+    rows = [1.35 + k + (k >= view.first and between > 0) for k in range(len(shown))]
     for output, y in zip(shown, rows, strict=True):
         _draw_window(ax, s, view, s.start(output), y)
     if between:
@@ -202,16 +178,16 @@ def _draw_row(ax: Axes, s: Sliding, view: View, title: str) -> None:
     ax.set_yticks([y + 0.4 for y in rows], [f"{output:,}" for output in shown])
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.tick_params(length=0)
-    ax.set_title(wrapped(title, 14, 640))
+    ax.set_title(look.wrapped(title, 14, 680))
 
 
-def _draw_cells(ax: Axes, s: Sliding, view: View) -> None:
+def _draw_cells(ax: look.Axes, s: Sliding, view: View) -> None:
     """Draw the cells of the input, the numbers of its pixels above them."""
     ticks: list[int] = []
     step = _label_every(view.points, s.size)
     for number, (start, stop) in enumerate(view.stretches):
         for i in range(start, min(stop, s.end)):
-            rectangle(ax, view.left(i), 0, 1, 1, **s.cell_style(i))
+            look.rectangle(ax, view.left(i), 0, 1, 1, **s.cell_style(i))
             if view.points > 12 and (i < 0 or s.size <= i < s.edge):
                 ax.text(view.left(i) + 0.5, 0.5, "0", bbox=ON_WHITE, **MIDDLE)
         pixels = range(max(start, 0), min(stop, s.size))
@@ -226,7 +202,7 @@ def _draw_cells(ax: Axes, s: Sliding, view: View) -> None:
 
 def _label_every(points: float, size: int) -> int:
     """Return how many cells of `points` there are to a label."""
-    return math.ceil((text_width(str(size - 1), 11) + 5) / points)
+    return math.ceil((look.text_width(str(size - 1), 11) + 5) / points)
 
 
 def _legend(s: Sliding, name: str) -> str:
@@ -236,59 +212,61 @@ def _legend(s: Sliding, name: str) -> str:
     return f"{name}  ({'; '.join(marks)})" if marks else name
 
 
-def _draw_window(ax: Axes, s: Sliding, view: View, start: int, y: float) -> None:
+def _draw_window(ax: look.Axes, s: Sliding, view: View, start: int, y: float) -> None:
     """Draw one window as a bar, and write in it which cells it reads."""
-    left, bar = view.left(start), {"facecolor": BLUE, "edgecolor": "white"}
+    left, bar = view.left(start), {"facecolor": look.BLUE, "edgecolor": "white"}
     if s.dilation > 1:
-        ends = [left + 0.5, left + s.span - 0.5]
-        ax.plot(ends, [y + 0.4] * 2, "-", color=BLUE, linewidth=2)
+        ax.hlines(
+            y + 0.4, left + 0.5, left + s.span - 0.5, color=look.BLUE, linewidth=2
+        )
         for tap in range(s.kernel_size):
-            rectangle(ax, left + tap * s.dilation, y, 1, 0.8, **bar)
+            look.rectangle(ax, left + tap * s.dilation, y, 1, 0.8, **bar)
         return
     inside = min(s.span, s.edge - start)
-    rectangle(ax, left, y, inside, 0.8, **bar)
+    look.rectangle(ax, left, y, inside, 0.8, **bar)
     if inside < s.span:
-        beyond = {"facecolor": "white", "edgecolor": BLUE, "hatch": "\\\\\\\\"}
-        rectangle(ax, left + inside, y, s.span - inside, 0.8, **beyond)
+        beyond = {"facecolor": "white", "edgecolor": look.BLUE, "hatch": "\\\\\\\\"}
+        look.rectangle(ax, left + inside, y, s.span - inside, 0.8, **beyond)
     reads = f"{start} … {start + inside - 1}".replace("-", "−")
-    if text_width(reads, SMALL) + 6 < inside * view.points:
+    if look.text_width(reads, look.SMALL) + 6 < inside * view.points:
         middle = left + inside / 2, y + 0.42
-        ax.text(*middle, reads, color="white", fontsize=SMALL, **MIDDLE)
+        ax.text(*middle, reads, color="white", fontsize=look.SMALL, **MIDDLE)
 
 
-def _draw_stride(ax: Axes, s: Sliding, view: View, y: float) -> None:
+def _draw_stride(ax: look.Axes, s: Sliding, view: View, y: float) -> None:
     """Draw how far the second window lies from the first, if there is room to say."""
     for words in (f"stride {s.stride}", f"+{s.stride}"):
-        if text_width(words, SMALL) + 14 < s.stride * view.points:
+        if look.text_width(words, look.SMALL) + 14 < s.stride * view.points:
             begin, end = view.left(s.start(0)), view.left(s.start(1))
-            arrow = {"arrowstyle": "<->", "color": GREY, "shrinkA": 0, "shrinkB": 0}
+            arrow = {
+                "arrowstyle": "<->",
+                "color": look.GREY,
+                "shrinkA": 0,
+                "shrinkB": 0,
+            }
             ax.annotate("", (end, y), (begin, y), arrowprops=arrow)
-            style = {"fontsize": SMALL, "bbox": ON_WHITE, **MIDDLE}
-            ax.text((begin + end) / 2, y, words, **style)
-            return
+            middle = (begin + end) / 2
+            ax.text(middle, y, words, fontsize=look.SMALL, bbox=ON_WHITE, **MIDDLE)
+            break
 
 
-def _draw_rest(ax: Axes, s: Sliding, view: View, bottom: float) -> None:
+def _draw_rest(ax: look.Axes, s: Sliding, view: View, bottom: float) -> None:
     """Show what is left over, or how far the last window hangs over the edge."""
-    end, colour = view.left(s.end - 1) + 1, BLUE
+    end, colour = view.left(s.end - 1) + 1, look.BLUE
     if s.leftover:
         colour = "#A34500"
         span = [end - s.leftover, end]
         ax.fill_between(span, 1, bottom, color="#F6D5C3", alpha=0.6, zorder=0)
     elif s.overhang:
-        edge = [view.left(s.edge - 1) + 1] * 2
-        ax.plot(edge, [-0.05, bottom], "-", color=INK, linewidth=2)
-    x = max(end, text_width(s.rest, 13) / view.points)  # never left of the first cell
-    style = {
-        "ha": "right",
-        "va": "center",
-        "fontweight": "bold",
-        "color": colour,
-    }
-    ax.text(x, bottom + 0.45, s.rest, **style)
+        ax.vlines(view.left(s.edge - 1) + 1, -0.05, bottom, color=look.INK, linewidth=2)
+    x = max(
+        end, look.text_width(s.rest, 13) / view.points
+    )  # never left of the first cell
+    style = {"ha": "right", "va": "center", "color": colour}
+    ax.text(x, bottom + 0.45, s.rest, fontweight="bold", **style)
 
 
-@styled
+@look.styled
 def draw_windows_2d(
     size: int, kernel_size: int, stride: int, padding: Padding = 0
 ) -> Figure:
@@ -301,25 +279,25 @@ def draw_windows_2d(
     """
     s = _sliding(size, kernel_size, stride, padding)
     begin, last = max(-s.before, s.end - MOST_SQUARES), s.positions - 1
-    figure = new_figure(6.5, 6.2)
+    figure = look.new_figure(6.5, 6.2)
     ax = figure.subplots()
     for row, column in product(range(begin, s.end), repeat=2):
-        rectangle(ax, column, row, 1, 1, **s.cell_style(row, column))
+        look.rectangle(ax, column, row, 1, 1, **s.cell_style(row, column))
     for name, row, column, colour, line in (
-        ("first", 0, 0, BLUE, "-"),
-        ("second", 0, 1, GREEN, "--"),
-        ("last", last, last, INK, "-."),
+        ("first", 0, 0, look.BLUE, "-"),
+        ("second", 0, 1, look.GREEN, "--"),
+        ("last", last, last, look.INK, "-."),
     ):
         if column <= last and s.start(row) >= begin:
-            style = {"edgecolor": colour, "facecolor": colour + "1F", "zorder": 4}
-            style |= {"linestyle": line, "linewidth": 2.5}
+            style = {"edgecolor": colour, "linestyle": line, "linewidth": 2.5}
+            style |= {"facecolor": colour + "1F", "zorder": 4}
             style["label"] = f"{name} window ({row}, {column})"
-            rectangle(ax, s.start(column), s.start(row), s.span, s.span, **style)
+            look.rectangle(ax, s.start(column), s.start(row), s.span, s.span, **style)
     figure.legend(loc="outside lower left", ncols=2)
     step = _label_every(4.2 * 72 / (s.end - begin), size)
     ticks = range(max(begin, 0), size)[::-step]
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_ticks([i + 0.5 for i in ticks], map(str, ticks), fontsize=SMALL)
+        axis.set_ticks([i + 0.5 for i in ticks], map(str, ticks), fontsize=look.SMALL)
     margin = 0.02 * (s.end - begin)
     ends = begin - margin, s.end + margin
     ax.set(xlim=ends, ylim=ends[::-1], xlabel=_legend(s, "column"), ylabel="row")
