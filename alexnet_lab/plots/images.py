@@ -98,10 +98,7 @@ def labelled_rows(
     Raises:
         ValueError: as for `image_grid`; or rows of different lengths.
     """
-    pictures = {
-        name: as_images(images, f"row {name!r}", axis=(1, 2, 3))
-        for name, images in rows.items()
-    }
+    pictures = {n: as_images(row, f"row {n!r}", (1, 2, 3)) for n, row in rows.items()}
     lengths = {name: len(row) for name, row in pictures.items()}
     if len(set(lengths.values())) != 1:
         raise ValueError(f"rows must be equally long, and not none: got {lengths}")

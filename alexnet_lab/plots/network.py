@@ -96,9 +96,7 @@ def draw_network(net: nn.Module, input_shape: Sequence[int], name: str = "") -> 
 
 
 @styled
-def draw_networks(
-    networks: Sequence[tuple[str, nn.Module, Sequence[int]]],
-) -> Figure:
+def draw_networks(networks: Sequence[tuple[str, nn.Module, Sequence[int]]]) -> Figure:
     """Draw several networks, each (name, net, input_shape), all at one scale.
 
     Errors as for `draw_network`, and a ValueError for no networks.
@@ -190,8 +188,7 @@ class Drawing:
         self.below = [-first - 0.05] + [-most - 0.05] * len(rest)  # the blocks' names
         self.top = max(self.above, first + 0.05) + LINE * (3 if name else 1.6)
         lines = [2.3 + len(block.notes) for block in blocks]
-        ends = [y - LINE * n for y, n in zip(self.below, lines, strict=True)]
-        self.bottom = min(ends)
+        self.bottom = min(y - LINE * n for y, n in zip(self.below, lines, strict=True))
         self.lefts: list[float] = []
         self._place()
 

@@ -74,11 +74,7 @@ def styled(function: Plot) -> Plot:
 
 
 def use_style() -> None:
-    """Draw with the course's settings from here on, in ``plt`` too.
-
-    This changes Matplotlib's global settings. Lines take the course's colours and
-    dashes.
-    """
+    """Draw with the course's settings, colours and dashes from here on, in plt too."""
     import matplotlib
 
     settings = _settings(dashed=True)
@@ -110,7 +106,7 @@ def _figure_class() -> type[Figure]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure, in inches, that pyplot does not know and shows again."""
+    """Return an empty figure, in inches, not registered with pyplot: shown once."""
     return _figure_class()(figsize=(width, height), layout="constrained")
 
 
