@@ -146,7 +146,7 @@ def network_blocks(
             block.kernel = _kernel(before, row)
             block.groups = getattr(layer, "groups", 1)
             if len(row.output_shape) == 1:
-                first = blocks[-1].kind != "dense"
+                first = len(blocks[-1].shape) > 1
                 block.kind = "dense"
                 block.step = f"flatten\n{row.input_shape[0]:,}" if first else ""
             blocks.append(block)
