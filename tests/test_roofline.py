@@ -1,4 +1,4 @@
-"""Measured time, kept memory and the roof; and the plots that show them."""
+"""Measured time, kept memory and the roof."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_lab import ledger, plots
+from alexnet_lab import ledger
 from alexnet_lab.inside.roofline import (
     Machine,
     Point,
@@ -19,7 +19,6 @@ from alexnet_lab.inside.roofline import (
     operations,
 )
 from alexnet_lab.models import alexnet_2012, alexnet_mini
-from alexnet_lab.plots.style import cut_off, overlapping
 
 
 class Broken(nn.Module):
@@ -151,69 +150,3 @@ def test_point_without_time_has_no_speed() -> None:
     assert Point("relu", 10, 80).speed is None
     assert Point("relu", 10, 80, seconds=2.0).speed == 5
     assert Point("relu", 10, 80).intensity == 0.125
-
-
-# ---------------------------------------------------------------------------- the plots
-def sound(figure) -> None:
-    assert not cut_off(figure)
-    assert not overlapping(figure)
-
-
-def test_layer_shares() -> None:
-    amounts = {f"layer{n}": float(n) for n in range(1, 9)}
-    figure = plots.layer_shares({"Work": amounts, "Time": {"layer1": 2.0}})
-    widths = [bar.get_width() for bar in figure.axes[0].patches]
-    assert sum(widths) == pytest.approx(100)
-    assert figure.axes[1].patches[0].get_width() == pytest.approx(100)
-    sound(figure)
-    with pytest.raises(ValueError, match="nothing to share"):
-        plots.layer_shares({"Work": {"layer1": 0.0}})
-
-
-def test_kind_shares() -> None:
-    rows = {"work": {"conv": 3, "linear": 1}, "time": {"conv": 1, "linear": 1}}
-    figure = plots.kind_shares(rows, "Shares")
-    widths = [bar.get_width() for bar in figure.axes[0].patches]
-    assert widths[:4] == pytest.approx([75, 50, 25, 50])
-    sound(figure)
-    with pytest.raises(ValueError, match="can be told apart"):
-        plots.kind_shares({}, "Nothing")
-
-
-def test_roofline_wants_measured_layers() -> None:
-    points = [Point("a", 10**9, 10**7, 0.1), Point("b", 10**6, 10**7, 0.01)]
-    machine = Machine(peak=50e9, bandwidth=10e9)
-    sound(plots.draw_roofline({"some": points}, machine, "Roof"))
-    with pytest.raises(ValueError, match="measured seconds"):
-        plots.draw_roofline({"some": [Point("a", 1, 1)]}, machine, "Roof")
-
-
-def test_effects_are_filled_where_the_interval_leaves_zero_out() -> None:
-    effects = [
-        plots.Effect("clear", -2.0, 0.5, paper=-1.0),
-        plots.Effect("unclear", 0.3, 0.5),
-    ]
-    figure = plots.draw_effects(effects, "Effects", "points")
-    fills = [line.get_markerfacecolor() for line in figure.axes[0].lines]
-    assert "white" in fills and fills.count("none") == 2  # a diamond, and its legend
-    sound(figure)
-    with pytest.raises(ValueError, match="at least one effect"):
-        plots.draw_effects([], "Effects", "points")
-
-
-def test_costs_are_numbered() -> None:
-    costs = [
-        plots.Cost("old", 500_000, 6_000_000, 88.0, 0.3),
-        plots.Cost("new", 100_000, 4_000_000, 91.0, 0.2),
-    ]
-    figure = plots.draw_costs(costs, "Accuracy and cost")
-    assert [t.get_text() for t in figure.axes[0].texts] == ["1", "2"]
-    with pytest.raises(ValueError, match="at least one network"):
-        plots.draw_costs([], "Accuracy and cost")
-
-
-def test_timeline_keeps_its_texts_apart() -> None:
-    events = [(2010.0 + n, f"Net{n}", "what it was, in words") for n in range(8)]
-    sound(plots.timeline(events, "Years"))
-    with pytest.raises(ValueError, match="in the order of years"):
-        plots.timeline(events[::-1], "Years")

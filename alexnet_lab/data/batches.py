@@ -153,7 +153,7 @@ class Batches(Passes):
     """All images, uint8 (N, C, H, W), and labels, int64 (N,), in a device's memory.
 
     A batch is picked, resized, augmented and normalised at once, on the device. Takes
-    the options of :class:`Passes`. Taught in 02.
+    the options of :class:`Passes`.
     """
 
     def __init__(

@@ -197,7 +197,7 @@ def mini_residual(in_channels: int = 1, num_classes: int = 10) -> nn.Sequential:
 def changed(
     net: nn.Sequential, **edits: nn.Module | Mapping[str, nn.Module] | None
 ) -> nn.Sequential:
-    """A flat network with some of its layers exchanged, by name. Taught in 10.
+    """A flat network with some of its layers exchanged, by name.
 
     Args:
         net: the network, which stays as it is; layers that are kept are shared.

@@ -1,34 +1,32 @@
-"""Grids of images, filters and feature maps.
-
-Every picture is drawn from a copy: no tensor that is handed in is changed.
-"""
+"""Grids of images, filters and maps, drawn from copies of the tensors."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from alexnet_lab.plots.style import (
-    MINUS,
-    SMALL,
-    new_figure,
-    styled,
-    text_width,
-    wrapped,
-)
+from alexnet_lab.plots import style as look
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from torch import Tensor
 
-_GAP = 0.08  # between images, as a part of an image's width
+GAP = 0.08  # between pictures, as a part of a picture's width
+SIZE, NAME = 11, 1.25  # points of names and titles; inches for the name of a row
 
 
-@styled
+class Line(NamedTuple):
+    """Pictures side by side, N×H×W×C from 0 to 1, and what is written at them."""
+
+    pictures: np.ndarray
+    titles: Sequence[str] = ()
+    name: str = ""
+    framed: Sequence[bool] | np.ndarray = ()
+
+
+@look.styled
 def image_grid(
     images: Tensor,
     titles: Sequence[str] | None = None,
@@ -39,207 +37,138 @@ def image_grid(
     """Draw a batch of images in rows of `columns`.
 
     Args:
-        images: N×1×H×W, N×3×H×W or N×H×W; uint8 (0 to 255), or any other type, which
-            is scaled to 0…1 by the least and the greatest value of the whole batch.
-            N×H×W is N grey images: write `image[None]` for a single colour image.
+        images: N×1×H×W, N×3×H×W or N×H×W; bytes, or any other type, which is scaled by
+            the least and the greatest value of the whole batch.
         titles: one for each image; long ones are broken into lines that fit.
         columns: images a row.
         cmap: Matplotlib's colour map for images of one channel.
         title: of the figure; by default it says how many images there are.
 
     Raises:
-        ValueError: for another shape, no images, values that aren't finite, or the
-            wrong number of titles.
+        ValueError: for another shape, values that aren't finite, or too few titles.
     """
-    array = scaled(as_images(images))
+    array = as_images(images, "images")
     if titles is not None and len(titles) != len(array):
         raise ValueError(f"{len(titles)} titles for {len(array)} images")
-    title = title or (f"{len(array):,} images" if len(array) > 1 else "1 image")
-    figure, _ = _grid(array, titles, columns, cmap, title)
-    return figure
+    words = "1 image" if len(array) == 1 else f"{len(array):,} images"
+    titles, starts = titles or (), range(0, len(array), columns)
+    lines = [Line(array[i : i + columns], titles[i : i + columns]) for i in starts]
+    return _draw(lines, title or words, cmap)
 
 
-@styled
-def filters(
-    weight: Tensor,
-    columns: int = 16,
-    channel: int | None = None,
-    title: str | None = None,
-) -> Figure:
+@look.styled
+def filters(weight: Tensor, columns: int = 16) -> Figure:
     """Draw the filters of a convolution, all on one scale, from a copy of `weight`.
 
-    Filters that read three channels are shown in colour, others one input channel at
-    a time, in grey. Zero is middle grey; the greatest magnitude is black or white.
+    Filters that read three channels are shown in colour, those that read one in grey.
+    Zero is middle grey; the greatest magnitude is black or white.
 
     Args:
         weight: out_channels × in_channels × height × width.
         columns: filters a row.
-        channel: the input channel to show; needed unless there are 1 or 3.
-        title: of the figure; by default the shape and the scale.
 
     Raises:
-        ValueError: if `weight` doesn't have four dimensions or `channel` isn't one.
+        ValueError: for another shape, or values that aren't finite.
     """
-    array = to_numpy(weight)
-    if array.ndim != 4:
-        raise ValueError(
-            f"filters wants a convolution's weight, N×C×H×W, not {shape_of(array)}"
-        )
-    count, channels, height, width = array.shape
-    if channel is None and channels not in (1, 3):
-        raise ValueError(
-            f"each filter reads {channels} channels: say which one to show, "
-            f"channel=0 to {channels - 1}"
-        )
-    if channel is not None and not 0 <= channel < channels:
-        raise ValueError(f"channel={channel}: there are 0 to {channels - 1}")
-    words = f"{count} filters {channels}×{height}×{width}"
-    if channel is not None:
-        array, words = array[:, [channel]], f"{words}, input channel {channel}"
-    bound = float(np.abs(_finite(array)).max()) or 1.0
-    shown = np.moveaxis(array / (2 * bound) + 0.5, 1, -1)
-    title = title or f"{words}: black {MINUS}{bound:.2g}, white +{bound:.2g}"
-    figure, _ = _grid(shown, None, columns, "gray", title)
-    return figure
+    array = _finite(to_numpy(weight))
+    bound = float(np.abs(array).max()) or 1.0
+    grey: Any = np.round(127.5 + 127.5 * array / bound).astype(np.uint8)
+    words = f"{len(array)} filters {shape_of(array[0])}"
+    words += f": black −{bound:.2g}, white +{bound:.2g}"
+    return image_grid(grey, columns=columns, title=words)
 
 
-@styled
-def feature_maps(
-    activation: Tensor,
-    columns: int = 8,
-    limit: int = 32,
-    cmap: str = "gray",
+@look.styled
+def labelled_rows(
+    rows: Mapping[str, Tensor],
+    titles: Sequence[str] | None = None,
     title: str | None = None,
+    frames: Mapping[str, Tensor] | None = None,
 ) -> Figure:
-    """Draw what a layer makes of one image: each channel's map, numbered, on one scale.
+    """Draw rows of pictures, one under the other, the name of each row at its left.
+
+    Every picture fills its own range from black to white; bytes are shown as they are.
 
     Args:
-        activation: C×H×W, or 1×C×H×W.
-        columns: maps a row.
-        limit: draw only the first so many channels.
-        cmap: Matplotlib's colour map.
-        title: of the figure; by default the shape.
+        rows: name to N×1×H×W, N×3×H×W or N×H×W; the same N in each row.
+        titles: one for each column.
+        title: of the figure; by default the names of the rows.
+        frames: name of a row to N truth values: these pictures get a thick frame.
 
     Raises:
-        ValueError: for another shape, or more than one image.
+        ValueError: as for `image_grid`; or rows of different lengths.
     """
-    array = to_numpy(activation)
-    if array.ndim == 4 and array.shape[0] == 1:
-        array = array[0]
-    if array.ndim != 3:
-        raise ValueError(
-            "feature_maps wants the maps of one image, C×H×W or 1×C×H×W, "
-            f"not {shape_of(array)}"
-        )
-    part = _finite(array[:limit])
-    words = f"Feature maps {shape_of(array)}"
-    if len(part) < len(array):
-        words += f", the first {len(part)}"
-    low, high = float(part.min()), float(part.max())
-    numbers = [str(channel) for channel in range(len(part))]
-    figure, ax = _grid(scaled(part[..., None]), numbers, columns, cmap, title or words)
-    _scale_bar(figure, ax, cmap, low, high)
-    return figure
+    pictures = {n: as_images(row, f"row {n!r}", (1, 2, 3)) for n, row in rows.items()}
+    lengths = {name: len(row) for name, row in pictures.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"rows must be equally long, and not none: got {lengths}")
+    count = max(lengths.values())
+    if titles is not None and len(titles) != count:
+        raise ValueError(f"{len(titles)} titles for {count} columns")
+    lines: list[Line] = []
+    for name, row in pictures.items():
+        framed = to_numpy(frames[name]) if frames and name in frames else ()
+        lines.append(Line(row, () if lines else titles or (), name, framed))
+    return _draw(lines, title or ", ".join(pictures))
 
 
-def _grid(
-    array: np.ndarray,
-    titles: Sequence[str] | None,
-    columns: int,
-    cmap: str,
-    title: str,
-) -> tuple[Figure, Axes]:
-    """Draw N×H×W×C values from 0 to 1 (C = 1 or 3) in rows, on one pair of axes."""
-    if columns < 1:
-        raise ValueError(f"columns={columns}: at least 1")
-    count, height, width, channels = array.shape
-    columns = min(columns, count)
-    rows = math.ceil(count / columns)
-    inches = min(10.0, max(4.5, 1.3 * columns)) / (columns * (1 + _GAP))
-    inches = min(inches, 3.0)  # width of one image
-    texts, size = _fit(titles, inches * 72)
-    lines = max((text.count("\n") + 1 for text in texts), default=0)
-    high = height / width
-    head = lines * size * 1.25 / 72 / inches + (0.06 if lines else 0)
-    pitch = high + head + _GAP
-    page = max(columns * (1 + _GAP) * inches + 0.3, text_width(title, 14.5) / 72 + 0.3)
-    figure = new_figure(page, rows * pitch * inches + 0.55)
-    ax = figure.subplots()
-    shown = array[..., 0] if channels == 1 else array
-    for number, image in enumerate(shown):
-        row, column = divmod(number, columns)
-        x, y = column * (1 + _GAP), row * pitch + head
-        box = (x, x + 1, y + high, y)
-        ax.imshow(image, cmap=cmap, vmin=0, vmax=1, extent=box, interpolation="nearest")
-        if texts:
-            at = {"ha": "center", "va": "bottom", "fontsize": size, "linespacing": 1.1}
-            ax.text(x + 0.5, y - 0.03, texts[number], **at)
-    ax.set(xlim=(0, columns * (1 + _GAP) - _GAP), ylim=(rows * pitch, 0))
+def _draw(lines: list[Line], title: str, cmap: str = "gray") -> Figure:
+    """Draw lines of pictures on one pair of axes, a picture's width as unit."""
+    columns = len(lines[0].pictures)
+    inches = min(2.0 if columns < 4 else 1.3, 9.3 / columns)
+    left = -NAME / inches if lines[0].name else 0.0
+    right = columns * (1 + GAP) - GAP
+    figure = look.new_figure(1, 1)
+    ax: Any = figure.subplots()
+    y = 0.0
+    for line in lines:
+        texts = [look.wrapped(text, SIZE, inches * 72) for text in line.titles]
+        rows = max((text.count("\n") + 1 for text in texts), default=0)
+        y += (rows * SIZE * 1.25 + 4) / 72 / inches if rows else 0
+        high = line.pictures.shape[1] / line.pictures.shape[2]
+        for column, picture in enumerate(line.pictures):
+            x = column * (1 + GAP)
+            shown = picture[..., 0] if picture.shape[-1] == 1 else picture
+            style = {"vmin": 0, "vmax": 1, "interpolation": "nearest"}
+            ax.imshow(shown, cmap, extent=(x, x + 1, y + high, y), **style)
+        for marked in np.flatnonzero(line.framed):
+            frame = {"facecolor": "none", "edgecolor": look.ORANGE, "linewidth": 4}
+            look.rectangle(ax, marked * (1 + GAP), y, 1, high, **frame)
+        at = {
+            "ha": "center",
+            "va": "bottom",
+            "linespacing": 1.1,
+            "fontsize": SIZE,
+        }
+        for column, text in enumerate(texts):
+            ax.text(column * (1 + GAP) + 0.5, y - 0.03, text, **at)
+        at = {"ha": "right", "va": "center", "fontsize": SIZE}
+        ax.text(-0.06, y + high / 2, look.wrapped(line.name, SIZE, 72 * NAME - 6), **at)
+        y += high + GAP
+    ax.set(xlim=(left, right), ylim=(y, 0))
     ax.set_aspect("equal", anchor="NW")
     ax.set_axis_off()
     ax.set_title(title, loc="left")
-    return figure, ax
+    width = max((right - left) * inches, look.text_width(title, 14.5) / 72) + 0.3
+    figure.set_size_inches(width, y * inches + 0.55)
+    return figure
 
 
-def _fit(titles: Sequence[str] | None, width: float) -> tuple[list[str], float]:
-    """Return titles broken into lines of `width` points, and the size to write them.
+def as_images(
+    images: Any, what: str, axis: tuple[int, ...] | None = None
+) -> np.ndarray:
+    """Return images as N×H×W×C, C = 1 or 3, values from 0 to 1; a copy.
 
-    The largest size of 12, 11 and 10.5 at which none needs more than two lines.
+    Bytes are divided by 255, other types scaled by the range of all values, or along
+    `axis`, as in (1, 2, 3) for each image. `what` is named in an error.
     """
-    if titles is None:
-        return [], SMALL
-    for size in (12, 11, SMALL):
-        texts = [wrapped(title, size, width) for title in titles]
-        if all(text.count("\n") < 2 and "…" not in text for text in texts):
-            break
-    return texts, size
-
-
-def _scale_bar(figure: Figure, ax: Axes, cmap: str, low: float, high: float) -> None:
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-
-    scale = ScalarMappable(Normalize(low, high if high > low else low + 1), cmap)
-    bar = figure.colorbar(scale, ax=ax, shrink=0.8, aspect=25, pad=0.02)
-    bar.set_label("activation")
-    bar.outline.set_visible(False)
-
-
-def as_images(images: Tensor, what: str = "images") -> np.ndarray:
-    """Return images as N×H×W×C, C = 1 or 3; `what` is named in an error."""
     array = to_numpy(images)
     if array.ndim == 3:
         array = array[:, None]
     if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
-        raise ValueError(
-            f"{what} must be N×1×H×W, N×3×H×W or N×H×W, with at least one image; "
-            f"got {shape_of(array)}"
-        )
-    return np.moveaxis(array, 1, -1)
-
-
-def one_image(image: Tensor) -> np.ndarray:
-    """Return one image as H×W (grey) or H×W×3, values from 0 to 1, on a copy.
-
-    Raises:
-        ValueError: unless it is C×H×W, 1×C×H×W or H×W, with C = 1 or 3.
-    """
-    array = to_numpy(image)
-    array = array[0] if array.ndim == 4 and len(array) == 1 else array
-    array = array[None] if array.ndim == 2 else array
-    if array.ndim != 3 or len(array) not in (1, 3):
-        raise ValueError(
-            f"one image is C×H×W, 1×C×H×W or H×W, C = 1 or 3; got {shape_of(array)}"
-        )
-    array = scaled(np.moveaxis(array, 0, -1))
-    return array[..., 0] if array.shape[-1] == 1 else array
-
-
-def scaled(array: np.ndarray, axis: tuple[int, ...] | None = None) -> np.ndarray:
-    """Return a copy with values from 0 to 1: uint8 by 255, others by their range.
-
-    The range is that of all values, or along `axis`, as in (1, 2, 3) for each image.
-    """
+        shapes = "N×1×H×W, N×3×H×W or N×H×W, with at least one image"
+        raise ValueError(f"{what} must be {shapes}; got {shape_of(array)}")
+    array = np.moveaxis(array, 1, -1)
     if array.dtype == np.uint8:
         return array / np.float32(255)
     values = _finite(array.astype(np.float32))

@@ -1,27 +1,20 @@
-"""What every plot of the course shares: palette, fonts, and how a figure is made.
-
-Only :func:`use_style` changes Matplotlib's global settings, and Matplotlib is imported
-only when a plot is made.
-"""
+"""What every plot of the course shares: palette, fonts, and how a figure is made."""
 
 from __future__ import annotations
 
 import functools
 import io
-import itertools
+import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from cycler import Cycler
     from matplotlib.figure import Figure
-    from matplotlib.text import Text
-    from matplotlib.transforms import Bbox
 
 # Okabe and Ito's palette, which people with any of the common colour-vision
 # deficiencies can tell apart (jfly.uni-koeln.de/color). As lines, the colours come
 # with a line style and a marker each, so that grey print keeps them apart too.
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLACK, ORANGE, GREEN = "#000000", "#E69F00", "#009E73"
 BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 INK, GREY, PALE = "#222222", "#767676", "#E9EEF2"
 
@@ -38,36 +31,32 @@ LINES = [
 SMALL = 10.5  # points: the smallest text in any plot
 SCREEN_DPI = 100  # a figure 9 inches wide is shown 900 pixels wide
 FILE_DPI = 150  # and is stored sharper than that, for projectors
-MINUS = "\N{MINUS SIGN}"
 
-_RC = {
+_RC: dict[str, object] = {
     "font.size": 12,
     "axes.titlesize": 13,
     "axes.titlelocation": "left",
     "axes.titleweight": "bold",
     "axes.titlepad": 10,
-    "axes.labelsize": 12,
     "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.facecolor": "white",
-    "figure.facecolor": "white",
-    "figure.dpi": 100,
     "figure.titlesize": 14,
     "figure.titleweight": "bold",
     "grid.color": "#DDDDDD",
     "hatch.linewidth": 0.8,
+    "patch.linewidth": 0.8,
     "legend.fontsize": 11,
     "legend.frameon": False,
-    "text.color": INK,
     "text.parse_math": False,
     "xtick.labelsize": 11,
     "ytick.labelsize": 11,
-    "xtick.color": INK,
-    "ytick.color": INK,
 }
+_RC |= dict.fromkeys(
+    ("axes.labelcolor", "text.color", "xtick.color", "ytick.color"), INK
+)
 
+Axes = Any  # matplotlib.axes.Axes, whose stubs refuse options handed on as **dict
 Plot = TypeVar("Plot", bound=Callable[..., Any])
 
 
@@ -78,34 +67,28 @@ def styled(function: Plot) -> Plot:
     def inner(*args: Any, **kwargs: Any) -> Any:
         import matplotlib
 
-        # each plot says which of its lines are dashed, whatever use_style() has set
-        with matplotlib.rc_context({**_RC, "axes.prop_cycle": _cycle(dashed=False)}):
+        with matplotlib.rc_context(_settings(dashed=False)):
             return function(*args, **kwargs)
 
     return inner  # type: ignore[return-value]
 
 
 def use_style() -> None:
-    """Draw with the course's settings from here on, in ``plt`` too.
-
-    A notebook that draws for itself says so once; this changes Matplotlib's global
-    settings, as ``plt.style.use`` does. Lines take the course's colours and dashes.
-    """
+    """Draw with the course's settings, colours and dashes from here on, in plt too."""
     import matplotlib
 
-    settings = {**_RC, "axes.prop_cycle": _cycle(dashed=True)}
+    settings = _settings(dashed=True)
     del settings["text.parse_math"]  # labels of logarithmic axes are formulas
     matplotlib.rcParams.update(settings)
 
 
-def _cycle(dashed: bool) -> Cycler:
-    """The colours of lines in their order, with a line style each or without."""
+def _settings(dashed: bool) -> Any:
+    """Matplotlib's settings; with `dashed`, lines differ in more than colour."""
     from cycler import cycler
 
     colours, dashes, _ = zip(*LINES, strict=True)
-    if not dashed:
-        return cycler(color=colours)
-    return cycler(color=colours, linestyle=dashes)
+    lines = cycler(color=colours, linestyle=dashes if dashed else ["-"] * len(LINES))
+    return {**_RC, "axes.prop_cycle": lines}
 
 
 @functools.cache
@@ -123,15 +106,8 @@ def _figure_class() -> type[Figure]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of `width` × `height` inches.
-
-    It is not registered with pyplot: nothing to close, nothing shown twice.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    figure = _figure_class()(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    """Return an empty figure, in inches, not registered with pyplot: shown once."""
+    return _figure_class()(figsize=(width, height), layout="constrained")
 
 
 def png(figure: Figure, dpi: int = FILE_DPI) -> bytes:
@@ -161,104 +137,28 @@ def size_on_screen(data: bytes) -> dict[str, int]:
     return {"width": round(width * scale), "height": round(height * scale)}
 
 
+def rectangle(
+    ax: Axes, x: float, y: float, width: float, height: float, **style: Any
+) -> None:
+    """Add a rectangle; (x, y) is the corner with the smallest coordinates."""
+    from matplotlib.patches import Rectangle
+
+    ax.add_patch(Rectangle((x, y), width, height, **style))
+
+
 @functools.lru_cache(maxsize=4096)
-def text_width(text: str, size: float) -> float:
+def text_width(text: str, size: float, weight: str = "normal") -> float:
     """Return how wide `text` is, in points, in the default font at `size` points."""
+    from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
     if not text.strip():
         return 0.0
-    return TextPath((0, 0), text, size=size, usetex=False).get_extents().width
-
-
-def tick_step(points: float, room: float) -> int:
-    """Return how many cells of `points` lie between labels that need `room` points.
-
-    One of 1, 2, 5, 10, 20, 50, …
-    """
-    steps = (n * 10**k for k in itertools.count() for n in (1, 2, 5))
-    return next(step for step in steps if step * points >= room)
+    font = FontProperties(weight=weight, size=size)
+    return TextPath((0, 0), text, prop=font).get_extents().width
 
 
 def wrapped(text: str, size: float, width: float) -> str:
-    """Return `text` broken into lines of at most `width` points, words kept whole.
-
-    A word that is wider than a line is cut and ends in an ellipsis.
-    """
-    lines: list[str] = []
-    for word in str(text).split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(longer, size) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(_cut(word, size, width))
-    return "\n".join(lines)
-
-
-def _cut(word: str, size: float, width: float) -> str:
-    if text_width(word, size) <= width:
-        return word
-    while len(word) > 1 and text_width(word + "…", size) > width:
-        word = word[:-1]
-    return word + "…"
-
-
-def overlapping(figure: Figure) -> list[tuple[str, str]]:
-    """Return the pairs of visible texts that touch or overlap.
-
-    Texts that both stand at the same slant are let off: their boxes say too little.
-    """
-    boxes = _boxes(figure)
-    pairs = []
-    for i, (one, slant, box) in enumerate(boxes):
-        for other, second_slant, second in boxes[i + 1 :]:
-            if slant == second_slant and slant % 90:
-                continue
-            wide = min(box.x1, second.x1) - max(box.x0, second.x0)
-            high = min(box.y1, second.y1) - max(box.y0, second.y0)
-            if wide > -2 and high > 1:
-                pairs.append((one, other))
-    return pairs
-
-
-def cut_off(figure: Figure) -> list[str]:
-    """Return the visible texts that reach beyond the figure's edge."""
-    page = figure.bbox.padded(1)
-    return [
-        text
-        for text, _, box in _boxes(figure)
-        if not (page.x0 <= box.x0 <= box.x1 <= page.x1)
-        or not (page.y0 <= box.y0 <= box.y1 <= page.y1)
-    ]
-
-
-def _boxes(figure: Figure) -> list[tuple[str, float, Bbox]]:
-    """Return the visible texts of `figure`, their angles and their boxes in pixels."""
-    from matplotlib.text import Text
-
-    figure.draw_without_rendering()
-    # Text's own method: an Annotation's would count its arrow in
-    return [
-        (t.get_text(), t.get_rotation(), Text.get_window_extent(t))
-        for t in _texts(figure)
-    ]
-
-
-def _texts(figure: Figure) -> list[Text]:
-    """Return the texts of `figure` that a reader sees."""
-    from matplotlib.text import Text
-
-    hidden = set()
-    for ax in figure.axes:
-        for axis in (ax.xaxis, ax.yaxis):
-            shown = ax.axison and ax.get_visible() and axis.get_visible()
-            low, high = sorted(axis.get_view_interval())
-            for tick in axis.get_major_ticks() + axis.get_minor_ticks():
-                if not shown or not low - 1e-9 <= tick.get_loc() <= high + 1e-9:
-                    hidden.update((tick.label1, tick.label2))
-            if not shown:
-                hidden.add(axis.label)
-    found = figure.findobj(Text)
-    return [
-        t for t in found if t not in hidden and t.get_visible() and t.get_text().strip()
-    ]
+    """Return `text` broken into lines of about `width` points, at spaces if it can."""
+    letter = 1.05 * text_width(text, size) / max(1, len(text))
+    return textwrap.fill(text, int(width / max(letter, 1)))

@@ -2,90 +2,107 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import math
+from functools import cached_property
+from itertools import product
+from typing import TYPE_CHECKING, cast
 
-from alexnet_lab.arithmetic.sizes import Padding
-from alexnet_lab.plots.sliding import Sliding
-from alexnet_lab.plots.style import (
-    BLUE,
-    GREY,
-    INK,
-    MINUS,
-    SMALL,
-    new_figure,
-    styled,
-    text_width,
-    tick_step,
-    wrapped,
-)
+from alexnet_lab.arithmetic.sizes import Padding, Sweep
+from alexnet_lab.plots import style as look
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MOST_CELLS = 36  # that many fit across a slide with a label each
-_BREAK = 0.05  # width of the gap where cells are left out, as a part of the whole
+NEVER_READ = {"facecolor": "#F6D5C3", "edgecolor": look.VERMILION, "hatch": "xxxx"}
+PADDING = {"facecolor": "white", "edgecolor": look.GREY, "hatch": "////"}
+BEYOND = {"facecolor": "white", "edgecolor": look.BLUE, "linestyle": ":"}
+PIXEL = {"facecolor": look.PALE, "edgecolor": look.GREY}
+MIDDLE = {"ha": "center", "va": "center"}
+ON_WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+MOST_CELLS = 36  # that many fit across a slide with a label each
+MOST_SQUARES = 24  # of a larger square, the bottom right corner is shown
 
 
-@dataclass(frozen=True)
+class Sliding(Sweep):
+    """A window's way along one side of an input, its cells numbered as pixels."""
+
+    @property
+    def edge(self) -> int:
+        """The first index beyond the padded input."""
+        return self.size + self.after
+
+    @property
+    def end(self) -> int:
+        """The first index beyond everything that is drawn."""
+        return self.edge + self.overhang
+
+    def start(self, output: int) -> int:
+        """Return the index of the first cell that window `output` covers."""
+        return output * self.stride - self.before
+
+    @cached_property
+    def read(self) -> frozenset[int]:
+        """The cells that some window reads."""
+        pairs = product(range(self.positions), range(self.kernel_size))
+        return frozenset(self.start(o) + tap * self.dilation for o, tap in pairs)
+
+    def cell_style(self, *indices: int) -> dict[str, str]:
+        """Return how to draw the cell at an index, or at a row and a column."""
+        if max(indices) >= self.edge:
+            return BEYOND
+        if not self.read.issuperset(indices):
+            return NEVER_READ
+        return PIXEL if 0 <= min(indices) <= max(indices) < self.size else PADDING
+
+    @property
+    def words(self) -> str:
+        """The settings, for a title."""
+        words = f"{self.size} pixels, kernel {self.kernel_size}, stride {self.stride}"
+        if self.before + self.after:
+            both = f"{self.before} before, {self.after} after"
+            words += f", padding {self.before if self.before == self.after else both}"
+        return words + f", dilation {self.dilation}" * (self.dilation > 1)
+
+    @property
+    def rest(self) -> str:
+        """What happens at the end, such as `left over: 2 pixels, 1 zero`."""
+        if self.overhang:
+            return f"{self.overhang} over the edge"
+        zeros = min(self.leftover, self.after)
+        counts = {"pixel": self.leftover - zeros, "zero": zeros}
+        parts = [f"{n} {noun}" + "s" * (n > 1) for noun, n in counts.items() if n]
+        return f"left over: {', '.join(parts)}" if parts else ""
+
+
 class View:
-    """Which windows and which stretches of cells are drawn, and where.
+    """What is drawn: windows at both ends, and one or two stretches of cells."""
 
-    `first` windows at the start and `last` at the end; `stretches` are half-open
-    ranges of cell indices, drawn side by side with a gap between.
-    """
-
-    first: int
-    last: int
-    stretches: tuple[tuple[int, int], ...]
-
-    @property
-    def width(self) -> float:
-        """Width of the drawing, in cells."""
+    def __init__(self, *many: Sliding) -> None:
+        one, begin, end = many[0], many[0].start(0), max(s.end for s in many)
+        most = max(s.positions for s in many)
+        group = 2 if 2 * (one.stride + one.span) < MOST_CELLS else 1
+        cut = one.start(group - 1) + one.span
+        resumes = min(s.start(s.positions - group) for s in many)
+        self.first, self.last = (most, 0) if most <= 8 else (4, 3)
+        self.stretches = [(begin, end)]
+        if end - begin > MOST_CELLS and resumes - cut > 2:
+            self.first = self.last = group
+            self.stretches = [(begin, cut), (resumes, end)]
         cells = sum(stop - start for start, stop in self.stretches)
-        return cells + self.gap * (len(self.stretches) - 1)
-
-    @property
-    def gap(self) -> float:
-        """Width of the gap between stretches, in cells."""
-        return _BREAK * sum(stop - start for start, stop in self.stretches)
+        self.gap = 0.05 * cells
+        self.width = max(16, cells + self.gap * (len(self.stretches) - 1))  # in cells
+        self.points = 9.1 * 72 / self.width  # of a cell, in 9.1 inches
+        self.inches = 1.75 + 0.3 * (min(most, self.first + self.last) + (self.last > 0))
 
     def left(self, index: int) -> float:
         """Return where the left side of cell `index` is drawn."""
-        at = 0.0
-        for start, stop in self.stretches[:-1]:
-            if index < stop:
-                return at + index - start
-            at += stop - start + self.gap
-        return at + index - self.stretches[-1][0]
-
-    def right(self, index: int) -> float:
-        """Return where the right side of cell `index` is drawn."""
-        return self.left(index) + 1
+        (begin, cut), (resumes, _) = self.stretches[0], self.stretches[-1]
+        if index <= cut:
+            return index - begin
+        return cut - begin + self.gap + index - resumes
 
 
-def _view(*many: Sliding) -> View:
-    """Return the view that shows the first and last windows of each of `many`."""
-    begin = min(s.start(0) for s in many)
-    end = max(s.end for s in many)
-    most = max(s.positions for s in many)
-    whole = ((begin, end),)
-    if end - begin <= _MOST_CELLS:
-        first, last = (most, 0) if most <= 8 else (4, 3)
-        return View(first, last, whole)
-    for group in (3, 2, 1):
-        if 2 * group >= most:
-            continue
-        left = max(s.stop(group - 1) for s in many)
-        right = min(s.start(s.positions - group) for s in many)
-        view = View(group, group, ((begin, left), (right, end)))
-        if right - left > 2 and (view.width <= _MOST_CELLS or group == 1):
-            return view
-    return View(most, 0, whole) if most <= 8 else View(4, 3, whole)
-
-
-@styled
+@look.styled
 def draw_windows(
     size: int,
     kernel_size: int,
@@ -94,195 +111,196 @@ def draw_windows(
     *,
     dilation: int = 1,
     ceil_mode: bool = False,
-    ax: Axes | None = None,
+    ax: look.Axes | None = None,
 ) -> Figure:
-    """Draw each window of a convolution or pool below the row of cells it reads.
+    """Draw one row of the input, and a bar for each place where the window stops.
 
-    One side of the input is a row of cells, padding hatched. Cells at the end that no
-    window reads are crossed and counted; with `ceil_mode` the last window may hang
-    over the edge. Of a long input the first and last windows are shown.
+    What no window reads is crossed, padding hatched. Of a long input the first and last
+    windows are shown. Taught in 01.
 
     Args:
         size: pixels along this side of the input, without padding.
-        kernel_size, stride, padding, dilation, ceil_mode: as in `output_size`; padding
-            may be a pair, (before, after).
+        kernel_size, stride, padding, dilation, ceil_mode: as in `output_size`.
         ax: axes to draw in; a new figure without it.
 
     Raises:
         ValueError, TypeError: those of `output_size`.
     """
     s = Sliding(size, kernel_size, stride, padding, dilation, ceil_mode)
-    view = _view(s)
+    view = View(s)
     if ax is None:
-        ax = new_figure(10, _height(s, view)).subplots()
-    _draw_row(ax, s, view)
-    ax.set_title(wrapped(f"{s.words}: {s.working}", 14, 640))
-    return ax.figure
+        ax = look.new_figure(10, view.inches).subplots()
+    _draw_row(ax, s, view, f"{s.words}: {s.working}")
+    return cast("Figure", ax.figure)
 
 
-@styled
+@look.styled
 def compare_floor_and_ceil(
     size: int, kernel_size: int, stride: int, padding: Padding = 0
 ) -> Figure:
     """Draw the same windows twice: rounded down (floor), and rounded up (ceiling).
 
-    Args and errors as for `draw_windows`.
+    Args and errors as for `draw_windows`. Taught in 01.
     """
-    both = [
-        Sliding(size, kernel_size, stride, padding, 1, ceil) for ceil in (False, True)
-    ]
-    view = _view(*both)
-    heights = [_height(s, view) for s in both]
-    figure = new_figure(10, 0.4 + sum(heights))
-    pair = figure.subplots(2, height_ratios=heights)
-    for ax, s in zip(pair, both, strict=True):
-        _draw_row(ax, s, view)
-        how = "ceiling" if s.ceil_mode else "floor"
-        ax.set_title(wrapped(f"{how}: {s.working}", 14, 640))
-    same = both[0].positions == both[1].positions
-    verdict = "no difference" if same else f"{both[0].positions} or {both[1].positions}"
-    figure.suptitle(f"{both[0].words}: {verdict}", x=0.01, ha="left")
+    settings = size, kernel_size, stride, padding, 1
+    floor, ceiling = Sliding(*settings, False), Sliding(*settings, True)
+    view = View(floor, ceiling)
+    figure = look.new_figure(10, 0.4 + 2 * view.inches)
+    upper, lower = figure.subplots(2)
+    _draw_row(upper, floor, view, f"floor: {floor.working}")
+    _draw_row(lower, ceiling, view, f"ceiling: {ceiling.working}")
+    title = f"{floor.words}: {floor.positions} or {ceiling.positions}"
+    figure.suptitle(title, x=0.01, ha="left")
     return figure
 
 
-def _height(s: Sliding, view: View) -> float:
-    rows = min(s.positions, view.first + view.last) + (view.last > 0)
-    return 1.75 + 0.3 * rows
-
-
-def _draw_row(ax: Axes, s: Sliding, view: View) -> None:
+def _draw_row(ax: look.Axes, s: Sliding, view: View, title: str) -> None:
     """Draw the cells, and below them one line for each window shown."""
-    shown = list(range(min(view.first, s.positions)))
-    tail = range(max(s.positions - view.last, len(shown)), s.positions)
-    wide = max(view.width, 16)
-    points = 9.1 * 72 / wide  # width of a cell
-    _draw_cells(ax, s, view, points)
-    rows = {output: row + 1.35 for row, output in enumerate(shown)}
-    bottom = len(shown) + 1.35
-    if tail:
-        between = tail[0] - len(shown)
-        if between:
-            ax.text(wide / 2, bottom + 0.3, _more(between), ha="center", va="center")
-            bottom += 0.9
-        rows |= {output: bottom + row for row, output in enumerate(tail)}
-        bottom += len(tail)
-    for output, y in rows.items():
-        _draw_window(ax, s, view, output, y, points)
-    if 1 in rows:
-        _draw_stride(ax, s, view, rows[1], points)
-    _label_the_end(ax, s, view, bottom, points)
-    ax.set(xlim=(-0.3, wide + 0.3), ylim=(bottom + 0.9, -0.1))
-    ax.set_yticks([y + 0.4 for y in rows.values()], [f"{o:,}" for o in rows])
-    ax.set_ylabel("output")
+    _draw_cells(ax, s, view)
+    last = max(s.positions - view.last, view.first)
+    shown = [*range(min(s.positions, view.first)), *range(last, s.positions)]
+    between = s.positions - len(shown)
+    rows = [1.35 + k + (k >= view.first and between > 0) for k in range(len(shown))]
+    for output, y in zip(shown, rows, strict=True):
+        _draw_window(ax, s, view, s.start(output), y)
+    if between:
+        more = f"⋮   {between:,} more   ⋮"
+        ax.text(view.width / 2, 1.8 + view.first, more, **MIDDLE)
+    if len(rows) > 1 and view.first > 1:
+        _draw_stride(ax, s, view, rows[1] + 0.4)
+    bottom = rows[-1] + 1
+    _draw_rest(ax, s, view, bottom)
+    ax.set(xlim=(-0.3, view.width + 0.3), ylim=(bottom + 0.9, -0.1), ylabel="output")
+    ax.set_yticks([y + 0.4 for y in rows], [f"{output:,}" for output in shown])
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.tick_params(length=0)
+    ax.set_title(look.wrapped(title, 14, 680))
 
 
-def _more(number: int) -> str:
-    return f"⋮   {number:,} more " + ("window" if number == 1 else "windows") + "   ⋮"
-
-
-def _draw_cells(ax: Axes, s: Sliding, view: View, points: float) -> None:
-    from matplotlib.patches import Rectangle
-
-    line = 0.8 if points > 8 else 0.3
-    for start, stop in view.stretches:
-        for index in range(start, min(stop, s.end)):
-            x = view.left(index)
-            style = s.cell_style(index)
-            ax.add_patch(Rectangle((x, 0), 1, 1, linewidth=line, **style))
-            if points > 12 and not 0 <= index < s.size and index < s.edge:
-                box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-                ax.text(x + 0.5, 0.5, "0", ha="center", va="center", bbox=box)
-    for one, two in zip(view.stretches, view.stretches[1:], strict=False):
-        middle = (view.right(one[1] - 1) + view.left(two[0])) / 2
-        ax.text(middle, 0.5, "⋯", ha="center", va="center", fontsize=16)
-    ticks = _ticks(s, view, points)
-    ax.set_xticks([view.left(i) + 0.5 for i in ticks], [str(i) for i in ticks])
+def _draw_cells(ax: look.Axes, s: Sliding, view: View) -> None:
+    """Draw the cells of the input, the numbers of its pixels above them."""
+    ticks: list[int] = []
+    step = _label_every(view.points, s.size)
+    for number, (start, stop) in enumerate(view.stretches):
+        for i in range(start, min(stop, s.end)):
+            look.rectangle(ax, view.left(i), 0, 1, 1, **s.cell_style(i))
+            if view.points > 12 and (i < 0 or s.size <= i < s.edge):
+                ax.text(view.left(i) + 0.5, 0.5, "0", bbox=ON_WHITE, **MIDDLE)
+        pixels = range(max(start, 0), min(stop, s.size))
+        ticks += pixels[::-step] if number else pixels[::step]
+        if number:
+            ax.text(view.left(start) - view.gap / 2, 0.5, "⋯", fontsize=16, **MIDDLE)
+    ax.set_xticks([view.left(i) + 0.5 for i in ticks], map(str, ticks))
     ax.xaxis.tick_top()
     ax.xaxis.set_label_position("top")
+    ax.set_xlabel(_legend(s, "pixel"), loc="left", labelpad=6)
+
+
+def _label_every(points: float, size: int) -> int:
+    """Return how many cells of `points` there are to a label."""
+    return math.ceil((look.text_width(str(size - 1), 11) + 5) / points)
+
+
+def _legend(s: Sliding, name: str) -> str:
+    """Return an axis label that explains the hatching."""
     marks = ["hatched: zeros of the padding"] * (s.before + s.after > 0)
-    marks += ["crossed: never read"] * (not all(map(s.reads, range(s.size))))
-    ax.set_xlabel(
-        "pixel" + (f"  ({'; '.join(marks)})" if marks else ""), loc="left", labelpad=6
-    )
+    marks += ["crossed: never read"] * (not s.read.issuperset(range(s.size)))
+    return f"{name}  ({'; '.join(marks)})" if marks else name
 
 
-def _ticks(s: Sliding, view: View, points: float) -> list[int]:
-    """Return the pixels that get a label: as many as fit, the last one always."""
-    room = text_width("0" * len(str(s.size - 1)), 11) + 5
-    step = tick_step(points, room)
-    ticks: list[int] = []
-    for number, (start, stop) in enumerate(view.stretches):
-        pixels = range(max(start, 0), min(stop, s.size))
-        if number == 0 and len(view.stretches) > 1:
-            ticks += [i for i in pixels if i % step == 0]
-        elif number == 0:
-            ticks += [i for i in pixels[:-1] if i % step == 0 and i + step < s.size]
-            ticks += pixels[-1:]
-        else:
-            ticks += pixels[::-1][::step]
-    return ticks
-
-
-def _draw_window(
-    ax: Axes, s: Sliding, view: View, output: int, y: float, points: float
-) -> None:
-    """Draw one window as a bar, and in it the cells that it covers."""
-    from matplotlib.patches import Rectangle
-
-    start, stop = s.start(output), s.stop(output)
-    left = view.left(start)
-    bar = {"facecolor": BLUE, "edgecolor": "white", "linewidth": 0.8}
+def _draw_window(ax: look.Axes, s: Sliding, view: View, start: int, y: float) -> None:
+    """Draw one window as a bar, and write in it which cells it reads."""
+    left, bar = view.left(start), {"facecolor": look.BLUE, "edgecolor": "white"}
     if s.dilation > 1:
-        flat = {"solid_capstyle": "butt"}
-        ax.plot([left, left + s.span], [y + 0.4] * 2, color=BLUE, linewidth=2, **flat)
+        ax.hlines(
+            y + 0.4, left + 0.5, left + s.span - 0.5, color=look.BLUE, linewidth=2
+        )
         for tap in range(s.kernel_size):
-            ax.add_patch(Rectangle((left + tap * s.dilation, y), 1, 0.8, **bar))
+            look.rectangle(ax, left + tap * s.dilation, y, 1, 0.8, **bar)
         return
-    inside = min(stop, s.edge) - start
-    ax.add_patch(Rectangle((left, y), inside, 0.8, **bar))
-    if stop > s.edge:
-        beyond = {"facecolor": "white", "edgecolor": BLUE, "hatch": "\\\\\\\\"}
-        over = stop - s.edge
-        ax.add_patch(Rectangle((left + inside, y), over, 0.8, linewidth=0.8, **beyond))
-    reads = f"{start} … {min(stop, s.edge) - 1}".replace("-", MINUS)
-    if text_width(reads, SMALL) + 6 < inside * points:
-        middle = {"x": left + inside / 2, "y": y + 0.42, "ha": "center", "va": "center"}
-        ax.text(s=reads, color="white", fontsize=SMALL, **middle)
+    inside = min(s.span, s.edge - start)
+    look.rectangle(ax, left, y, inside, 0.8, **bar)
+    if inside < s.span:
+        beyond = {"facecolor": "white", "edgecolor": look.BLUE, "hatch": "\\\\\\\\"}
+        look.rectangle(ax, left + inside, y, s.span - inside, 0.8, **beyond)
+    reads = f"{start} … {start + inside - 1}".replace("-", "−")
+    if look.text_width(reads, look.SMALL) + 6 < inside * view.points:
+        middle = left + inside / 2, y + 0.42
+        ax.text(*middle, reads, color="white", fontsize=look.SMALL, **MIDDLE)
 
 
-def _draw_stride(ax: Axes, s: Sliding, view: View, y: float, points: float) -> None:
+def _draw_stride(ax: look.Axes, s: Sliding, view: View, y: float) -> None:
     """Draw how far the second window lies from the first, if there is room to say."""
-    begin, end = view.left(s.start(0)), view.left(s.start(1))
-    words = [f"stride {s.stride}", f"+{s.stride}"]
-    fitting = [w for w in words if text_width(w, SMALL) + 14 < s.stride * points]
-    if not fitting:
-        return
-    arrow = {"arrowstyle": "<->", "color": GREY, "shrinkA": 0, "shrinkB": 0}
-    ax.annotate("", (end, y + 0.4), (begin, y + 0.4), arrowprops=arrow)
-    box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-    at = {"ha": "center", "va": "center", "fontsize": SMALL, "bbox": box}
-    ax.text((begin + end) / 2, y + 0.4, fitting[0], **at)
+    for words in (f"stride {s.stride}", f"+{s.stride}"):
+        if look.text_width(words, look.SMALL) + 14 < s.stride * view.points:
+            begin, end = view.left(s.start(0)), view.left(s.start(1))
+            arrow = {
+                "arrowstyle": "<->",
+                "color": look.GREY,
+                "shrinkA": 0,
+                "shrinkB": 0,
+            }
+            ax.annotate("", (end, y), (begin, y), arrowprops=arrow)
+            middle = (begin + end) / 2
+            ax.text(middle, y, words, fontsize=look.SMALL, bbox=ON_WHITE, **MIDDLE)
+            break
 
 
-def _label_the_end(
-    ax: Axes, s: Sliding, view: View, bottom: float, points: float
-) -> None:
-    """Say what is left over, or how far the last window hangs over the edge."""
-    end = view.right(s.end - 1)
+def _draw_rest(ax: look.Axes, s: Sliding, view: View, bottom: float) -> None:
+    """Show what is left over, or how far the last window hangs over the edge."""
+    end, colour = view.left(s.end - 1) + 1, look.BLUE
     if s.leftover:
-        begin = view.left(s.edge - s.leftover)
-        ax.fill_between([begin, end], 1, bottom, color="#F6D5C3", alpha=0.6, zorder=0)
-        words, colour = s.left_over_words, "#A34500"
+        colour = "#A34500"
+        span = [end - s.leftover, end]
+        ax.fill_between(span, 1, bottom, color="#F6D5C3", alpha=0.6, zorder=0)
     elif s.overhang:
-        begin = view.right(s.edge - 1)
-        ax.plot([begin, begin], [-0.05, bottom], color=INK, linewidth=2)
-        words, colour = f"{s.overhang} over the edge", BLUE
-    else:
-        return
-    # right-aligned, unless that would start left of the first cell
-    fits = text_width(words, 13) < end * points
-    x, align = (end, "right") if fits else (begin, "left")
-    at = {"ha": align, "va": "center", "fontweight": "bold", "color": colour}
-    ax.text(x, bottom + 0.45, words, **at)
+        ax.vlines(view.left(s.edge - 1) + 1, -0.05, bottom, color=look.INK, linewidth=2)
+    x = max(
+        end, look.text_width(s.rest, 13) / view.points
+    )  # never left of the first cell
+    style = {"ha": "right", "va": "center", "color": colour}
+    ax.text(x, bottom + 0.45, s.rest, fontweight="bold", **style)
+
+
+@look.styled
+def draw_windows_2d(
+    size: int, kernel_size: int, stride: int, padding: Padding = 0
+) -> Figure:
+    """Draw the first, second and last window on a padded `size` × `size` input.
+
+    What no window reads is crossed. Of a large input, the bottom right corner is
+    shown, where the last window ends. Taught in 01.
+
+    Args and errors as for `draw_windows`, the same for height and width.
+    """
+    s = Sliding(size, kernel_size, stride, padding)
+    begin, last = max(-s.before, s.end - MOST_SQUARES), s.positions - 1
+    figure = look.new_figure(6.5, 6.2)
+    ax = figure.subplots()
+    for row, column in product(range(begin, s.end), repeat=2):
+        look.rectangle(ax, column, row, 1, 1, **s.cell_style(row, column))
+    for name, row, column, colour, line in (
+        ("first", 0, 0, look.BLUE, "-"),
+        ("second", 0, 1, look.GREEN, "--"),
+        ("last", last, last, look.INK, "-."),
+    ):
+        if column <= last and s.start(row) >= begin:
+            style = {"edgecolor": colour, "linestyle": line, "linewidth": 2.5}
+            style |= {"facecolor": colour + "1F", "zorder": 4}
+            style["label"] = f"{name} window ({row}, {column})"
+            look.rectangle(ax, s.start(column), s.start(row), s.span, s.span, **style)
+    figure.legend(loc="outside lower left", ncols=2)
+    step = _label_every(4.2 * 72 / (s.end - begin), size)
+    ticks = range(max(begin, 0), size)[::-step]
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_ticks([i + 0.5 for i in ticks], map(str, ticks), fontsize=look.SMALL)
+    margin = 0.02 * (s.end - begin)
+    ends = begin - margin, s.end + margin
+    ax.set(xlim=ends, ylim=ends[::-1], xlabel=_legend(s, "column"), ylabel="row")
+    ax.set_aspect("equal", anchor="N")
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+    ax.set_title("the bottom right corner" if s.start(0) < begin else "the whole input")
+    sides = f"{s.positions} × {s.positions} = {s.positions**2:,} windows"
+    figure.suptitle(f"{s.words}\n{s.working}\n{sides}", x=0.01, ha="left")
+    return figure
