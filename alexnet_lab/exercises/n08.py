@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from alexnet_lab import inside, ledger
+from alexnet_lab.arithmetic import ledger
 from alexnet_lab.exercises.checking import Exercise, Wrong
+from alexnet_lab.inside import occlusion_maps, saliency
 from alexnet_lab.studies.photo_crops import photo_net
 
 # 08.2: a unit of relu2, in the narrow AlexNet on images of this size.
@@ -144,12 +145,12 @@ def drops() -> torch.Tensor:
     """The scores lost, by the package's own occlusion, two rows of the same pixels."""
     net = linear(((*WEIGHTS, 0, 0, 0, 0),), (0.0,))
     image = torch.tensor([[PIXEL_ROW, PIXEL_ROW]])
-    return inside.occlusion_maps(net, image[None], [0], size=2, of="logit")[0, 0]
+    return occlusion_maps(net, image[None], [0], size=2, of="logit")[0, 0]
 
 
 def gradient() -> torch.Tensor:
     image = torch.tensor(X).view(1, 1, 1, 4)
-    return inside.saliency(linear(W, B), image, [1]).flatten()
+    return saliency(linear(W, B), image, [1]).flatten()
 
 
 def gradient_of_probability() -> torch.Tensor:

@@ -6,24 +6,16 @@ are float32 on the CPU. What trains a network or draws it does not belong here.
 """
 
 from alexnet_lab.inside.attribution import occlusion_maps, rank_correlation, saliency
+from alexnet_lab.inside.costs import kept_bytes, layer_seconds, least_seconds
 from alexnet_lab.inside.hooks import activations
-from alexnet_lab.inside.roofline import (
-    kept_bytes,
-    layer_points,
-    layer_seconds,
-    least_seconds,
-    measure_machine,
-)
 from alexnet_lab.inside.units import Top, top_images, top_patches
 
 __all__ = [
     "Top",
     "activations",
     "kept_bytes",
-    "layer_points",
     "layer_seconds",
     "least_seconds",
-    "measure_machine",
     "occlusion_maps",
     "rank_correlation",
     "saliency",

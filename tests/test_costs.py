@@ -1,4 +1,4 @@
-"""Measured time, kept memory and the roof."""
+"""Measured time and kept memory, layer by layer."""
 
 from __future__ import annotations
 
@@ -8,17 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_lab import ledger
-from alexnet_lab.inside.roofline import (
-    Machine,
-    Point,
-    kept_bytes,
-    layer_points,
-    layer_seconds,
-    measure_machine,
-    operations,
-)
-from alexnet_lab.models import alexnet_2012, alexnet_mini
+from alexnet_lab.inside import kept_bytes, layer_seconds
 
 
 class Broken(nn.Module):
@@ -98,55 +88,3 @@ def test_buffers_do_not_count_as_kept() -> None:
     kept = kept_bytes(nn.Sequential(nn.BatchNorm1d(100)), torch.rand(2, 100))
     # its input, and the mean and deviation of this batch; not the running ones
     assert kept == {"0": 800 + 400 + 400}
-
-
-# ------------------------------------------------------------------------ counted work
-def test_points_follow_the_ledger() -> None:
-    with torch.device("meta"):
-        net = alexnet_2012()
-    points = {p.name: p for p in layer_points(net, (3, 227, 227), batch=2)}
-    conv1 = points["conv1"]
-    assert conv1.operations == 2 * 2 * 105_415_200
-    assert conv1.bytes == 4 * (2 * (3 * 227 * 227 + 290_400) + 34_944)
-    assert "flatten" not in points and "drop6" not in points
-    assert points["fc6"].intensity == pytest.approx(1, rel=0.01)  # 2 images: 2·2/4
-    assert points["pool1"].operations == 2 * 96 * 27 * 27 * 9
-
-
-def test_operations_of_response_normalisation() -> None:
-    net = nn.Sequential(nn.LocalResponseNorm(5))
-    row = ledger(net, (8, 4, 4)).rows[0]
-    assert operations(row, net[0]) == 8 * 4 * 4 * 10
-
-
-def test_more_images_raise_the_intensity_of_linear_layers_only() -> None:
-    one, many = (
-        {p.name: p.intensity for p in layer_points(alexnet_mini(), (1, 28, 28), batch)}
-        for batch in (1, 100)
-    )
-    assert many["fc7"] > 20 * one["fc7"]
-    assert many["relu1"] == one["relu1"]
-    with pytest.raises(ValueError, match="at least 1 image, not 0"):
-        layer_points(alexnet_mini(), (1, 28, 28), batch=0)
-
-
-# -------------------------------------------------------------------------- the machine
-def test_the_roof() -> None:
-    machine = Machine(peak=100e9, bandwidth=10e9)
-    assert machine.ridge == 10
-    assert machine.attainable(2) == 20e9 and machine.attainable(50) == 100e9
-    assert machine.seconds(Point("dense", 10**9, 10**6)) == pytest.approx(0.01)
-    assert machine.seconds(Point("thin", 10**6, 10**9)) == pytest.approx(0.1)
-
-
-def test_machine_is_measured() -> None:
-    machine = measure_machine(size=128, megabytes=2)
-    assert 1e8 < machine.peak < 1e15 and 1e8 < machine.bandwidth < 1e14
-    with pytest.raises(ValueError, match="must be at least 1"):
-        measure_machine(size=0)
-
-
-def test_point_without_time_has_no_speed() -> None:
-    assert Point("relu", 10, 80).speed is None
-    assert Point("relu", 10, 80, seconds=2.0).speed == 5
-    assert Point("relu", 10, 80).intensity == 0.125
