@@ -20,7 +20,9 @@ from pathlib import Path
 
 import torch
 
-from alexnet_lab import device, environment, ledger
+from alexnet_lab import environment
+from alexnet_lab.arithmetic import ledger
+from alexnet_lab.runtime import device
 from alexnet_lab.training.precision import bfloat16_gain
 from benchmarks import recipes
 from benchmarks.accuracy import PUBLISHED, time_to_accuracy
