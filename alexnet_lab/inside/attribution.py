@@ -72,22 +72,13 @@ def occlusion_maps(
 
 
 def saliency(net: nn.Module, images: Tensor, labels: Sequence[int] | Tensor) -> Tensor:
-    """The gradient of each image's class logit by its pixels. Taught in 08.
+    """The gradient of each class logit by the pixels, (N, C, H, W). Taught in 08.
+
+    Arguments and errors are those of :func:`occlusion_maps`; the weights' own gradients
+    are neither used nor changed.
 
     Source: K. Simonyan, A. Vedaldi, A. Zisserman, *Deep Inside Convolutional
     Networks*, ICLR workshop 2014. Their map is `.abs().amax(dim=1)` of this.
-
-    Args:
-        net: (N, C, H, W) to logits (N, classes), in evaluation mode meanwhile. The
-            weights' own gradients are neither used nor changed.
-        images: float (N, C, H, W), as the network reads them.
-        labels: (N,) the class of each.
-
-    Returns:
-        (N, C, H, W): logits a unit of pixel value.
-
-    Raises:
-        ValueError: images that are no batch, another number of labels, no such class.
     """
     classes = _one_each(images, labels)
     where = device_of(net)

@@ -90,12 +90,7 @@ def kept_bytes(net: nn.Sequential, images: Tensor) -> dict[str, int]:
     once, for the first of them. The net is in training mode meanwhile. What is kept
     depends on PyTorch's version and device. Taught in 10.
 
-    Args:
-        net: the network, on the same device as the images.
-        images: one batch, (N, channels, height, width).
-
-    Returns:
-        bytes by the layers' names, for the whole batch, in the ledger's order.
+    Arguments as for :func:`layer_seconds`; returns bytes for the whole batch, by layer.
     """
     layers = dict(named_layers(net))
     kept = dict.fromkeys(layers, 0)

@@ -46,15 +46,8 @@ def run_and_see(
 ) -> None:
     """Run the images through; `see(name, output)` is called when a layer has run.
 
-    Args:
-        net: takes (N, C, H, W); run in evaluation mode, its own mode is put back.
-        images: float (N, C, H, W), as the network reads them.
-        see: gets the layer's name and its float32 output on the CPU, a copy of its own.
-        layers: names as in `net.named_modules()`; None for all without layers inside.
-        batch_size: images at a time.
-
-    Raises:
-        ValueError: images that are no batch, an unknown layer, or none.
+    `see` gets a float32 copy on the CPU; the other arguments and errors are those of
+    :func:`activations`.
     """
     check_images(images)
     names: dict[nn.Module, list[str]] = {}
@@ -85,15 +78,15 @@ def activations(
     Args:
         net: takes (N, C, H, W); run in evaluation mode, its own mode is put back.
         images: float (N, C, H, W), as the network reads them.
-        layers: names of layers; None for all of them, in the order they run.
+        layers: names as in `net.named_modules()`; None for every layer that has no
+            layers inside, in the order they run.
         batch_size: images at a time.
 
     Returns:
-        name to output: (N, channels, height, width) or (N, features), float32 copies
-        on the CPU.
+        name to output, (N, channels, height, width) or (N, features), on the CPU.
 
     Raises:
-        ValueError: no layer of that name, no images, images that are not a batch.
+        ValueError: images that are no batch, an unknown layer, or none.
     """
     found: dict[str, list[Tensor]] = {}
 
