@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 
 import psutil
 from nbformat import NotebookNode
 
 MOST_MIB = 2048  # what Binder gives, and the README promises
-INTERVAL = 0.02  # seconds
+INTERVAL = 0.1  # seconds; to look takes some milliseconds
 
 
 class Peak:
     """Watches what the processes started within a ``with`` block hold together.
 
-    A process's own pages are added up. Pages that it shares, nearly all of them
-    PyTorch's libraries, are the same for each, so that only the most of one process
-    count. This Python itself, which only watches, is left out.
+    What counts is what the system cannot take back: not the pages of PyTorch's
+    libraries, half a gigabyte, which it can read again from their files. This Python
+    itself, which only watches, is left out.
     """
 
     def __init__(self) -> None:
@@ -64,15 +66,21 @@ class Peak:
 
 def held_by_children() -> int:
     """Bytes that all processes below this one hold."""
-    own, shared = 0, [0]
+    held = 0
     for process in psutil.Process().children(recursive=True):
-        try:
-            held = process.memory_info()
-        except psutil.Error:  # it has just ended
-            continue
-        shared.append(getattr(held, "shared", 0))  # Linux only
-        own += held.rss - shared[-1]
-    return own + max(shared)
+        with suppress(psutil.Error, OSError):  # it has just ended
+            held += _held(process)
+    return held
+
+
+def _held(process: psutil.Process) -> int:
+    """Bytes of anonymous and shared memory on Linux; elsewhere all that is its own."""
+    pages = Path(f"/proc/{process.pid}/smaps_rollup")
+    if not pages.exists():
+        return process.memory_full_info().uss
+    kinds = ("Pss_Anon:", "Pss_Shmem:")
+    lines = (line.split() for line in pages.read_text().splitlines())
+    return sum(1024 * int(words[1]) for words in lines if words[0] in kinds)
 
 
 def _seconds(moment: str) -> float:
