@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import importlib
 import inspect
 import json
@@ -139,3 +140,15 @@ def test_a_room_says_what_it_is_for_and_exports_names(room: str) -> None:
     module = importlib.import_module(f"alexnet_lab.{room}")
     assert len(re.findall(r"[.:!?](?:\s|$)", module.__doc__ or "")) >= 3
     assert module.__all__ and all(hasattr(module, name) for name in module.__all__)
+
+
+@pytest.mark.parametrize("room", sorted({room_of(path) for path in files()}))
+def test_the_examples_of_docstrings_run(room: str) -> None:
+    """Each file of a room by itself; __main__ has none and would start a command."""
+    names = [f"alexnet_lab.{room}"] if room != "__main__" else []
+    if (PACKAGE / room).is_dir():
+        found = pkgutil.iter_modules([str(PACKAGE / room)], f"{names[0]}.")
+        names += [module.name for module in found]
+    for name in names:
+        result = doctest.testmod(importlib.import_module(name))
+        assert result.failed == 0, f"{name}: {result.failed} of {result.attempted}"

@@ -15,7 +15,7 @@ END = "<!-- up to here -->"
 HEAD = """\
 | | notebook | what you can do after it | minutes to read + exercises; to run |
 |---|---|---|---|"""
-AIM = re.compile(r"\*\*After this notebook(?: you can)?\*\* (.+?)\.(?= \*|\n|$)")
+AIM = re.compile(r"\*\*After this notebook you can\*\* (.+?)\.(?= \*|\n|$)")
 TIME = re.compile(
     r"about (\d+) minutes to read, (\d+) more for the exercises, "
     r"(?:about |less than )?(.+?) to run on two CPU cores"
