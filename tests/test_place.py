@@ -54,7 +54,9 @@ def clone(course: Path) -> Path:
 
 
 def labels(course: Path) -> Path:
-    return unpacked("MNIST", course / "data") / "MNIST" / "raw" / LABELS
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALEXNET_LAB_DATA", str(course / "data"))
+        return unpacked("MNIST") / "MNIST" / "raw" / LABELS
 
 
 def follow(advice: str) -> str:
@@ -143,12 +145,13 @@ def test_only_a_damaged_unpacked_file_is_left(clone):
     assert labels(clone).stat().st_size == 10_008
 
 
-def test_in_a_clone_a_photograph_comes_back(clone):
+def test_in_a_clone_a_photograph_comes_back(clone, monkeypatch):
+    monkeypatch.setattr(place, "BESIDE", clone)
     (clone / "data" / "photos" / "cat.jpg").write_bytes(b"half")
     with pytest.raises(DataFileError, match="cat.jpg cannot be read") as error:
-        photos(root=clone / "data")
+        photos()
     follow(str(error.value))
-    assert len(photos(root=clone / "data")) == 8
+    assert len(photos()) == 8
 
 
 def test_a_sparse_checkout_is_told_to_add_the_folder(clone, monkeypatch):
