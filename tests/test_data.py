@@ -55,7 +55,7 @@ def test_torchvision_reads_the_shipped_files(dataset, train, count):
 
 @pytest.mark.parametrize(
     "dataset, statistics",
-    [("MNIST", idx.MNIST_STATISTICS), ("FashionMNIST", idx.FASHION_STATISTICS)],
+    idx.STATISTICS.items(),
 )
 def test_statistics_are_those_of_the_training_images(dataset, statistics):
     images = SETS[dataset](unpacked(dataset)).data
@@ -86,7 +86,7 @@ def test_unpacked_once_and_used_again(folder):
 
 def test_missing_file_says_how_to_get_it_back(folder):
     packed(folder).unlink()
-    with pytest.raises(DataFileError, match="missing") as error:
+    with pytest.raises(DataFileError, match="No such file") as error:
         unpacked("FashionMNIST")
     assert "Get the course again" in str(error.value)  # git does not know this folder
 
@@ -94,14 +94,14 @@ def test_missing_file_says_how_to_get_it_back(folder):
 def test_truncated_file_is_named(folder):
     content = packed(folder).read_bytes()
     packed(folder).write_bytes(content[: len(content) // 2])
-    with pytest.raises(DataFileError, match=r"not a whole gzip file.*") as error:
+    with pytest.raises(DataFileError, match="cannot be read") as error:
         unpacked("FashionMNIST")
     assert LABELS in str(error.value) and "Get the course again" in str(error.value)
 
 
 def test_a_file_that_is_no_gzip_is_named(folder):
     packed(folder).write_text("<html>404</html>")
-    with pytest.raises(DataFileError, match="not a whole gzip file"):
+    with pytest.raises(DataFileError, match="cannot be read"):
         unpacked("FashionMNIST")
 
 

@@ -1,7 +1,6 @@
 """Batches of images with labels: their order, their shares, their way to the network.
 
-A DataLoader fetches images one by one; notebook 02 measures what batches from memory
-are worth.
+Notebook 02 measures what batches from memory are worth.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Generator, Tensor
 
 from alexnet_lab.runtime import device as best_device
 
 Batch = tuple[Tensor, Tensor]
 # float images (B, C, H, W) in 0..1 and a generator, to images that may be smaller
-Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+Augmentation = Callable[[Tensor, Generator], Tensor]
 # mean and standard deviation of pixels in 0..1: a number each, or one a channel
 Normalisation = tuple[float, float] | tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -103,9 +102,7 @@ class Passes:
         part.rank, part.shares = rank, shares
         return part
 
-    def prepare(
-        self, images: Tensor, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def prepare(self, images: Tensor, generator: Generator | None = None) -> Tensor:
         """Bytes, uint8 (B, C, H, W), to float32 that a network gets.
 
         In this order: 0..1, resized, augmented (only with a generator), padded,
@@ -127,17 +124,15 @@ class Passes:
         """This share's image numbers in each batch from ``start`` on."""
         order = torch.arange(self.count)
         if self.shuffle:
-            generator = torch.Generator().manual_seed(mix_seeds(self.seed, epoch))
+            generator = Generator().manual_seed(mix_seeds(self.seed, epoch))
             order = torch.randperm(self.count, generator=generator)
         whole = order.split(self.batch_size)[start:]
         return [batch[self.rank :: self.shares] for batch in whole]
 
-    def _generator(
-        self, epoch: int, number: int, device: torch.device | str | None = None
-    ) -> torch.Generator:
-        """The generator for the augmentation of one batch, where the batches go."""
+    def _generator(self, epoch: int, number: int, where: str = "") -> Generator:
+        """The generator for the augmentation of one batch; by default on its device."""
         seed = mix_seeds(self.seed, epoch, number + 1, self.rank)
-        return torch.Generator(device=device or self.device).manual_seed(seed)
+        return Generator(device=where or self.device).manual_seed(seed)
 
 
 class Batches(Passes):

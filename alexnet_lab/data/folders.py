@@ -21,8 +21,7 @@ from alexnet_lab.data.place import DataFileError, data_folder
 IMAGENET_STATISTICS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 SIZES = {"320px": "imagenette2-320", "full": "imagenette2", "160px": "imagenette2-160"}
 HIDDEN = (".", "__MACOSX", "__pycache__")  # how names begin that are passed over
-VALIDATION = ("val", "validation", "valid")
-SPLITS = {"train", "training", *VALIDATION, "test", "testing"}
+SETS = ("train", "val", "validation", "valid", "test")
 MOST_HELD_OUT = 10_000
 
 
@@ -112,20 +111,19 @@ def imagenette(
 def _parts(path: Path, seed: int) -> list[Listing]:
     """Training, validation and test pictures, in whichever layout they lie."""
     names = _folders(path)
-    others = [n for n in VALIDATION if n in names][:1]
-    others += ["test"] if "test" in names else []
-    if "train" in names and others:
+    sets = [name for name in SETS if name in names]
+    if "train" in sets and len(sets) > 1:
         train = _pictures(path / "train")
-        parts = [_pictures(path / name, train.classes) for name in others]
-        if len(parts) == 1:
-            validation, train = _held_out(train, 1 / 10, seed)
-            parts.insert(0, validation)
-        return [train, *parts]
-    if others or "train" in names or names and {*map(str.lower, names)} <= SPLITS:
+        others = [_pictures(path / name, train.classes) for name in sets[1:]]
+        if len(others) > 1:
+            return [train, others[0], others[-1]]
+        validation, train = _held_out(train, 1 / 10, seed)
+        return [train, validation, others[0]]
+    if sets or names and {*map(str.lower, names)} <= {*SETS, "training", "testing"}:
         raise DataFileError(
             f"{path} has the folders {some(names)}. Sets that are split already are "
             "called train, and val or test. To have one folder of classes split, name "
-            f"it: {path / ('train' if 'train' in names else names[0])}."
+            f"it: {path / (sets or names)[0]}."
         )
     if len(names) == 1:
         raise DataFileError(

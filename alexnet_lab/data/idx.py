@@ -45,8 +45,7 @@ SHA256 = {
 VALIDATION_IMAGES = 5_000
 # Mean and standard deviation of all 60,000 training images, pixels in 0..1
 # (tests/test_data.py recomputes them).
-MNIST_STATISTICS = (0.1307, 0.3081)
-FASHION_STATISTICS = (0.2860, 0.3530)
+STATISTICS = {"MNIST": (0.1307, 0.3081), "FashionMNIST": (0.2860, 0.3530)}
 # images, uint8 (N, C, H, W), their labels, int64 (N,), and the names of the classes
 Images = tuple[Tensor, Tensor, tuple[str, ...]]
 
@@ -58,8 +57,7 @@ def mnist(image_size: int = 28, batch_size: int = 128, **options: Any) -> Splits
     32×32 with background −0.1 and foreground 1.175, are
     ``mnist(padding=2, value_range=(-0.1, 1.175))``. Taught in 02.
     """
-    options |= {"image_size": image_size, "batch_size": batch_size}
-    return splits(*_read("MNIST"), MNIST_STATISTICS, **options)
+    return _shipped("MNIST", image_size, batch_size, **options)
 
 
 def fashion_mnist(
@@ -80,8 +78,23 @@ def fashion_mnist(
         ValueError: a size, count or range that cannot be.
         DataFileError: a data file is missing, truncated or altered.
     """
-    options |= {"image_size": image_size, "batch_size": batch_size}
-    return splits(*_read("FashionMNIST"), FASHION_STATISTICS, **options)
+    return _shipped("FashionMNIST", image_size, batch_size, **options)
+
+
+def _shipped(dataset: str, size: int, batch_size: int, **options: Any) -> Splits:
+    from torchvision import datasets
+
+    kind, folder = getattr(datasets, dataset), unpacked(dataset)
+    train, test = (
+        (part.data.unsqueeze(1), part.targets, _names(part.classes))
+        for part in (kind(folder, train=True), kind(folder, train=False))
+    )
+    options |= {"image_size": size, "batch_size": batch_size}
+    return splits(train, test, STATISTICS[dataset], **options)
+
+
+def _names(classes: list[str]) -> tuple[str, ...]:
+    return tuple(name.split(" - ")[0] for name in classes)  # MNIST's are "0 - zero" …
 
 
 def splits(
@@ -115,26 +128,12 @@ def splits(
     )
 
 
-def _read(dataset: str) -> tuple[Images, Images]:
-    """Training and test images, (N, 1, 28, 28)."""
-    from torchvision import datasets
-
-    kind, folder = getattr(datasets, dataset), unpacked(dataset)
-    train, test = kind(folder, train=True), kind(folder, train=False)
-    # MNIST's are called "0 - zero" …
-    classes = tuple(name.split(" - ")[0] for name in train.classes)
-    return (
-        (train.data.unsqueeze(1), train.targets, classes),
-        (test.data.unsqueeze(1), test.targets, classes),
-    )
-
-
 def unpacked(dataset: str) -> Path:
     """What torchvision's ``"MNIST"`` and ``"FashionMNIST"`` take as their root.
 
-    Each file is checked against its SHA-256. One that is not there, or damaged, is
-    unpacked from the ``.gz`` beside it in the data folder; where that cannot be
-    written to, in a temporary folder, which goes when Python ends. Taught in 02.
+    Each file is checked against its SHA-256; else it is unpacked from the ``.gz``
+    beside it, in a folder that goes when Python ends if the data's is read-only.
+    Taught in 02.
 
     Raises:
         DataFileError: a file is missing, or what is there is not the original.
@@ -164,12 +163,10 @@ def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
 
 def _original(packed: Path, wanted: str) -> bytes:
     """What a shipped file holds, unpacked."""
-    if not packed.is_file():
-        raise damaged(packed, "is missing")
     try:
         content = gzip.decompress(packed.read_bytes())
     except (EOFError, OSError, zlib.error) as error:
-        raise damaged(packed, f"is not a whole gzip file ({error})") from error
+        raise damaged(packed, f"cannot be read ({error})") from error
     found = _sha256(content)
     if found != wanted:
         raise damaged(

@@ -39,7 +39,7 @@ def photos(size: int | None = None) -> dict[str, Tensor]:
         ValueError: a size below 1.
         DataFileError: a photograph is missing or damaged.
     """
-    from torchvision.transforms.v2 import functional
+    from torchvision.transforms import v2
 
     if size is not None:
         check_positive("size", size)
@@ -51,8 +51,7 @@ def photos(size: int | None = None) -> dict[str, Tensor]:
         except PictureError as error:
             raise damaged(path, f"cannot be read ({error})") from error
         if size is not None:
-            resized = functional.resize(photo, [size])
-            photo = functional.center_crop(resized, [size, size])
+            photo = v2.CenterCrop(size)(v2.Resize(size)(photo))
         found[name] = photo
     return found
 
@@ -122,6 +121,10 @@ class Listing(NamedTuple):
         return self._replace(files=files, labels=labels)
 
 
+# pictures, their labels, and of others file → why it cannot be read
+Read = tuple[Tensor, Tensor, dict[str, str]]
+
+
 class FolderBatches(Passes):
     """Pictures on disk; iterating gives batches, as :class:`Batches` does.
 
@@ -182,19 +185,14 @@ class _Pictures(Dataset):
 
         self.listing, self.size, self.seed = listing, size, seed
         self.side = 256 if 224 <= size <= 227 else math.ceil(size * 8 / 7)
-        cuts = [
-            v2.CenterCrop(self.side),
-            v2.RandomCrop(size),
-            v2.RandomHorizontalFlip(),
-        ]
-        if not training:
-            cuts = [v2.CenterCrop(size)]
+        square, flip = v2.CenterCrop(self.side), v2.RandomHorizontalFlip()
+        cuts = (
+            [square, v2.RandomCrop(size), flip] if training else [v2.CenterCrop(size)]
+        )
         self.transform = v2.Compose([v2.Resize(self.side), *cuts])
 
-    def __getitem__(
-        self, key: tuple[int, list[int]]
-    ) -> tuple[Tensor, Tensor, dict[str, str]]:
-        """Of an epoch's numbers the readable pictures, labels; file → why not."""
+    def __getitem__(self, key: tuple[int, list[int]]) -> Read:
+        """The pictures of these numbers as they look in this epoch."""
         epoch, numbers = key
         images, kept, problems = [], [], {}
         for number in numbers:

@@ -120,7 +120,7 @@ class PhotoCrops(Passes):
         cut, flip = RandomCrop(CROP), RandomFlip()
         for number, chosen in enumerate(self._chosen(start, epoch), start):
             # drawn on the CPU, so that every machine sees the same crops
-            generator = self._generator(epoch, number, device="cpu")
+            generator = self._generator(epoch, number, where="cpu")
             labels = self.labels[chosen]
             crops = prepared(cut(self.parts[labels], generator))
             if not self.held_out:
