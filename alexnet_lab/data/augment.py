@@ -39,9 +39,7 @@ class RandomCrop:
         source = _source(images, generator)
         (batch, _, height, width), size = images.shape, self.size
         if size > min(height, width):
-            raise ValueError(
-                f"a crop of {size}×{size} does not fit into images of {height}×{width}"
-            )
+            raise ValueError(f"crop {size}×{size} does not fit into {height}×{width}")
         top = torch.randint(height - size + 1, (batch,), **source).to(images.device)
         left = torch.randint(width - size + 1, (batch,), **source).to(images.device)
         # All windows there are, as a view that copies nothing: (B, C, rows, columns,
@@ -139,9 +137,7 @@ def compose(*steps: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Chain augmentations: ``compose(RandomCrop(224), RandomFlip())``."""
     for step in steps:
         if not callable(step) or isinstance(step, type):
-            raise TypeError(
-                f"compose takes augmentations such as RandomFlip(), not {step!r}"
-            )
+            raise TypeError(f"compose takes steps such as RandomFlip(), not {step!r}")
 
     def composed(images: Tensor, generator: Generator = None) -> Tensor:
         for step in steps:

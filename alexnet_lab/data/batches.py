@@ -71,10 +71,9 @@ class Passes:
         return self.batches_from(0)
 
     def batches_from(self, start: int) -> Iterator[Batch]:
-        """The pass from batch number ``start`` on: what an exact resume needs.
+        """The pass from batch number ``start`` on: float32 (B, C, H, W), int64 (B,).
 
-        Float32 images (B, C, H, W) with int64 labels (B,). A share in training may be
-        empty; an empty batch for evaluation is left out.
+        Exact resume needs it. Empty shares of a batch are served in training only.
         """
         epoch, self.epoch = self.epoch, self.epoch + 1
         fetched = self._fetch(self._chosen(start, epoch), epoch)

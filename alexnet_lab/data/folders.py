@@ -38,12 +38,11 @@ def image_folder(
     """Photographs in folders, one folder a class, in batches for training.
 
     Gives three :class:`FolderBatches`, float32 (B, 3, image_size, image_size) with
-    int64 (B,).
-    ``path`` holds either folders ``train``, ``val`` and ``test`` of class folders, or
-    ``train`` and ``val`` as in ImageNet, or the class folders themselves. Of the second
-    layout ``val``, on which published figures are measured, becomes ``test``, and
-    ``validation`` is a tenth of each training class (10,000 pictures at most in all).
-    Of the third, validation and test are a tenth of each class.
+    int64 (B,). ``path`` holds folders ``train``, ``val`` and ``test`` of class folders;
+    or ``train`` and ``val`` as in ImageNet: then ``val``, on which published figures
+    are measured, becomes ``test``, and ``validation`` is a tenth of each training class
+    (10,000 pictures at most in all); or class folders, a tenth of each for validation
+    and for test.
 
     Training pictures are treated as in the paper: the shorter side is resized (to 256
     for crops of 224 to 227; else to 8/7 of the crop), the central square cut out, then
@@ -95,10 +94,8 @@ def imagenette(
     there = [s for s, name in SIZES.items() if (root / name / "train").is_dir()]
     if not there and not download:
         raise DataFileError(
-            f"Imagenette is not in {root}. With a network, get it (326 MB) by\n"
-            "    imagenette(download=True)\n"
-            "or unpack imagenette2-320.tgz or imagenette2-160.tgz from "
-            "https://github.com/fastai/imagenette there."
+            f"Imagenette is not in {root}. Call imagenette(download=True) (326 MB), or "
+            "unpack one of the archives of https://github.com/fastai/imagenette there."
         )
     size = there[0] if there else "320px"
     found = Imagenette(root, size=size, download=not there)
@@ -119,16 +116,12 @@ def _parts(path: Path, seed: int) -> list[Listing]:
             return [train, others[0], others[-1]]
         validation, train = _held_out(train, 1 / 10, seed)
         return [train, validation, others[0]]
-    if sets or names and {*map(str.lower, names)} <= {*SETS, "training", "testing"}:
+    known = {*SETS, "training", "testing"}
+    if sets or len(names) == 1 or names and {*map(str.lower, names)} <= known:
         raise DataFileError(
-            f"{path} has the folders {some(names)}. Sets that are split already are "
-            "called train, and val or test. To have one folder of classes split, name "
-            f"it: {path / (sets or names)[0]}."
-        )
-    if len(names) == 1:
-        raise DataFileError(
-            f"{path} has a single folder, {names[0]}, and one class cannot be learned. "
-            f"Did you mean {path / names[0]}?"
+            f"{path} has the folders {some(names)}, but needs either train, and val or "
+            "test, or several classes. Did you mean the classes in "
+            f"{path / (sets or names)[0]}?"
         )
     test, rest = _held_out(_pictures(path), 1 / 10, seed)
     validation, train = _held_out(rest, 1 / 9, seed + 1)

@@ -85,16 +85,12 @@ def _shipped(dataset: str, size: int, batch_size: int, **options: Any) -> Splits
     from torchvision import datasets
 
     kind, folder = getattr(datasets, dataset), unpacked(dataset)
-    train, test = (
-        (part.data.unsqueeze(1), part.targets, _names(part.classes))
-        for part in (kind(folder, train=True), kind(folder, train=False))
-    )
+    # MNIST's are called "0 - zero" …
+    classes = tuple(name.split(" - ")[0] for name in kind.classes)
+    parts = (kind(folder, train=train) for train in (True, False))
+    train, test = ((p.data.unsqueeze(1), p.targets, classes) for p in parts)
     options |= {"image_size": size, "batch_size": batch_size}
     return splits(train, test, STATISTICS[dataset], **options)
-
-
-def _names(classes: list[str]) -> tuple[str, ...]:
-    return tuple(name.split(" - ")[0] for name in classes)  # MNIST's are "0 - zero" …
 
 
 def splits(
@@ -107,7 +103,7 @@ def splits(
     value_range: tuple[float, float] | None = None,
     **options: Any,
 ) -> Splits:
-    """Hold 5,000 training images out; the options are those of :func:`mnist`."""
+    """Hold 5,000 training images out; for the options see :func:`fashion_mnist`."""
     images, labels, classes = train
     most = len(labels) - VALIDATION_IMAGES
     train_images = most if train_images is None else train_images
@@ -131,8 +127,8 @@ def splits(
 def unpacked(dataset: str) -> Path:
     """What torchvision's ``"MNIST"`` and ``"FashionMNIST"`` take as their root.
 
-    Each file is checked against its SHA-256; else it is unpacked from the ``.gz``
-    beside it, in a folder that goes when Python ends if the data's is read-only.
+    Files that are missing, or differ from their SHA-256, are unpacked from the ``.gz``
+    beside them; if the data folder is read-only, into one that goes when Python ends.
     Taught in 02.
 
     Raises:

@@ -79,9 +79,7 @@ def read_picture(path: str | Path, shorter_side: int | None = None) -> Tensor:
         with Image.open(path) as image:
             width, height = image.size
             if max(width, height) > THINNEST * min(width, height):
-                raise PictureError(
-                    f"{width:,}×{height:,}: more than {THINNEST} times as long as wide"
-                )
+                raise PictureError(f"too thin a picture: {width:,}×{height:,} pixels")
             if shorter_side:
                 image.draft(None, (2 * shorter_side, 2 * shorter_side))
             image.load()
