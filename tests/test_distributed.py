@@ -63,8 +63,3 @@ def test_shares_together_are_the_whole(shares):
     for number, batch in enumerate(whole):
         together = sum((part[number] for part in parts), [])
         assert sorted(together) == sorted(batch)
-
-
-def test_wrong_rank():
-    with pytest.raises(ValueError, match="use 0 to 1"):
-        fashion_mnist(train_images=10).train.share(2, 2)

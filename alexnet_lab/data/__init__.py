@@ -16,7 +16,7 @@ from alexnet_lab.data.augment import (
 from alexnet_lab.data.batches import Batches, Splits
 from alexnet_lab.data.folders import image_folder, imagenette
 from alexnet_lab.data.idx import fashion_mnist, mnist, unpacked
-from alexnet_lab.data.photos import photos
+from alexnet_lab.data.pictures import photos
 from alexnet_lab.data.place import DataFileError, data_folder
 
 __all__ = [

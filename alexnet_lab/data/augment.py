@@ -36,37 +36,26 @@ class RandomCrop:
 
     def __call__(self, images: Tensor, generator: Generator = None) -> Tensor:
         """Images (B, C, H, W), of any type, to (B, C, size, size)."""
-        _check_batch(images)
-        height, width = images.shape[-2:]
-        size = self.size
+        source = _source(images, generator)
+        (batch, _, height, width), size = images.shape, self.size
         if size > min(height, width):
-            raise ValueError(
-                f"a crop of {size}×{size} does not fit into images of {height}×{width}"
-            )
-        batch, source = (len(images),), _source(images, generator)
-        top = torch.randint(height - size + 1, batch, **source).to(images.device)
-        left = torch.randint(width - size + 1, batch, **source).to(images.device)
+            raise ValueError(f"crop {size}×{size} does not fit into {height}×{width}")
+        top = torch.randint(height - size + 1, (batch,), **source).to(images.device)
+        left = torch.randint(width - size + 1, (batch,), **source).to(images.device)
         # All windows there are, as a view that copies nothing: (B, C, rows, columns,
         # size, size). Then one window an image is picked.
         windows = images.unfold(2, size, 1).unfold(3, size, 1)
-        return windows[torch.arange(len(images), device=images.device), :, top, left]
+        return windows[torch.arange(batch, device=images.device), :, top, left]
 
 
 @dataclass(frozen=True)
 class RandomFlip:
-    """Mirror each image left to right, with the given probability, 0 to 1."""
-
-    probability: float = 0.5
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.probability <= 1:
-            raise ValueError(f"probability={self.probability}: use 0 to 1")
+    """Mirror each image left to right, or leave it, with equal probability."""
 
     def __call__(self, images: Tensor, generator: Generator = None) -> Tensor:
         """Images (B, C, H, W), of any type, to the same shape."""
-        _check_batch(images)
         draw = torch.rand(len(images), **_source(images, generator))
-        mirrored = (draw < self.probability).to(images.device)
+        mirrored = (draw < 0.5).to(images.device)
         return torch.where(mirrored[:, None, None, None], images.flip(-1), images)
 
 
@@ -85,8 +74,7 @@ class RandomShift:
             raise ValueError(f"pixels={self.pixels}: use 0 or more")
 
     def __call__(self, images: Tensor, generator: Generator = None) -> Tensor:
-        """Images (B, C, S, S), of any type, to the same shape."""
-        _check_batch(images)
+        """Images (B, C, H, W), of any type, to the same shape."""
         height, width = images.shape[-2:]
         if height != width:
             raise ValueError(f"RandomShift wants square images, not {height}×{width}")
@@ -98,55 +86,36 @@ class ColourNoise:
     """Shift each image's colour along the principal axes of RGB: the paper's noise.
 
     To every pixel of an image [p₁, p₂, p₃][α₁s₁, α₂s₂, α₃s₃]ᵀ is added, with p the
-    eigenvectors of the 3×3 covariance of RGB values and α drawn from N(0, strength²)
-    once an image. As in the 2012 code s is the standard deviation √λ; the paper's text
-    says λ, which would depend on the pixels' unit. Nothing is clamped.
-
-    Args:
-        axes: (3, 3), the eigenvectors as columns, of length 1.
-        deviations: (3,), √λ for pixels in 0..1, the largest first.
-        mean: (3,), the mean RGB value; not needed for the noise.
-        strength: standard deviation of α; 0.1 in paper and code.
+    eigenvectors of the 3×3 covariance of RGB values and α drawn from N(0, 0.1²) once an
+    image. As in the 2012 code s is the standard deviation √λ; the paper says λ, which
+    would depend on the pixels' unit. Nothing is clamped.
     """
 
-    axes: Tensor
-    deviations: Tensor
-    mean: Tensor
-    strength: float = 0.1
+    axes: Tensor  # (3, 3), the eigenvectors as columns, of length 1
+    deviations: Tensor  # (3,), √λ for pixels in 0..1, the largest first
+    mean: Tensor  # (3,), the mean colour; not needed for the noise
 
     @classmethod
-    def fit(cls, images: Tensor | Iterable[Tensor]) -> ColourNoise:
-        """Find the axes: every pixel of every image counts once.
-
-        Args:
-            images: (N, 3, H, W), or images (3, H, W) of any sizes; uint8, or float in
-                0..1.
+    def fit(cls, images: Iterable[Tensor]) -> ColourNoise:
+        """Find the axes of images, uint8 (3, H, W) of any sizes, held in memory.
 
         Raises:
-            ValueError: not three channels, or fewer than two pixels.
+            ValueError: other images, or none.
         """
-        count, total, products = 0, torch.zeros(3).double(), torch.zeros(3, 3).double()
-        for image in images:
-            if image.dim() != 3 or len(image) != 3:
-                raise ValueError(
-                    f"colour needs images of shape 3×H×W, not {_shape(image)}"
-                )
-            pixels = image.detach().cpu().float()  # on the CPU: MPS has no float64
-            if image.dtype == torch.uint8:
-                pixels = pixels / 255
-            pixels = pixels.double().flatten(1)  # (3, H·W)
-            count += pixels.shape[1]
-            total += pixels.sum(dim=1)
-            products += pixels @ pixels.T
-        if count < 2:
-            raise ValueError("ColourNoise.fit needs images with at least two pixels")
-        mean = total / count
-        covariance = products / count - torch.outer(mean, mean)
+        found = [image.cpu() for image in images]  # MPS has no float64
+        kinds = {(image.dtype, image.dim(), len(image)) for image in found}
+        if kinds != {(torch.uint8, 3, 3)}:
+            raise ValueError(
+                "colour needs images, uint8 (3, H, W); these have as type, number of "
+                f"dimensions and channels {kinds or 'nothing'}"
+            )
+        pixels = torch.cat([image.flatten(1) for image in found], dim=1).double() / 255
+        covariance = torch.cov(pixels, correction=0)
         variances, axes = torch.linalg.eigh(covariance)  # the smallest first
         variances, axes = variances.flip(0).clamp(min=0), axes.flip(1)
         # An eigenvector's sign is arbitrary: let its largest component be positive.
         axes = axes * axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)).sign()
-        return cls(axes.float(), variances.float().sqrt(), mean.float())
+        return cls(axes.float(), variances.float().sqrt(), pixels.mean(dim=1).float())
 
     def shifts(self, alphas: Tensor) -> Tensor:
         """The colours that are added for given α: (B, 3) to (B, 3), RGB in 0..1."""
@@ -154,28 +123,21 @@ class ColourNoise:
 
     def __call__(self, images: Tensor, generator: Generator = None) -> Tensor:
         """Float images (B, 3, H, W) in 0..1 to the same shape."""
-        _check_batch(images)
+        source = _source(images, generator)
         if not images.is_floating_point() or images.shape[1] != 3:
             raise ValueError(
                 "colour noise needs float images (images.float() / 255) with 3 "
-                f"channels; these are {_shape(images)}, {images.dtype}"
+                f"channels; these are {tuple(images.shape)}, {images.dtype}"
             )
-        alphas = torch.randn(len(images), 3, **_source(images, generator))
-        shifts = self.shifts(alphas * self.strength).to(images)
-        return images + shifts[:, :, None, None]
+        shifts = self.shifts(0.1 * torch.randn(len(images), 3, **source))
+        return images + shifts.to(images)[:, :, None, None]
 
 
 def compose(*steps: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Chain augmentations: ``compose(RandomCrop(224), RandomFlip())``.
-
-    Raises:
-        TypeError: a step is not callable, or a class, such as ``RandomFlip``.
-    """
+    """Chain augmentations: ``compose(RandomCrop(224), RandomFlip())``."""
     for step in steps:
         if not callable(step) or isinstance(step, type):
-            raise TypeError(
-                f"compose takes augmentations such as RandomFlip(), not {step!r}"
-            )
+            raise TypeError(f"compose takes steps such as RandomFlip(), not {step!r}")
 
     def composed(images: Tensor, generator: Generator = None) -> Tensor:
         for step in steps:
@@ -186,16 +148,8 @@ def compose(*steps: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _source(images: Tensor, generator: Generator) -> dict[str, Any]:
-    """Random numbers are drawn where the generator lives."""
-    where = generator.device if generator is not None else images.device
-    return {"generator": generator, "device": where}
-
-
-def _check_batch(images: Tensor) -> None:
+    """Where random numbers are drawn: where the generator lives. Checks the batch."""
     if images.dim() != 4:
         one = "; write image[None] for one image" if images.dim() == 3 else ""
-        raise ValueError(f"a batch is B×C×H×W, got {_shape(images)}{one}")
-
-
-def _shape(images: Tensor) -> str:
-    return "×".join(map(str, images.shape)) or "a single number"
+        raise ValueError(f"a batch is (B, C, H, W), not {images.dim()}-D{one}")
+    return {"generator": generator, "device": (generator or images).device}

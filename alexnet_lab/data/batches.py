@@ -1,84 +1,62 @@
 """Batches of images with labels: their order, their shares, their way to the network.
 
-A DataLoader fetches images one by one; notebook 02 measures what batches from memory
-are worth.
+Notebook 02 measures what batches from memory are worth.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Generator, Tensor
 
 from alexnet_lab.runtime import device as best_device
 
 Batch = tuple[Tensor, Tensor]
 # float images (B, C, H, W) in 0..1 and a generator, to images that may be smaller
-Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+Augmentation = Callable[[Tensor, Generator], Tensor]
 # mean and standard deviation of pixels in 0..1: a number each, or one a channel
 Normalisation = tuple[float, float] | tuple[tuple[float, ...], tuple[float, ...]]
-Self = TypeVar("Self", bound="Passes")
 
 
+@dataclass(eq=False, repr=False)
 class Passes:
     """Images with labels, served a batch at a time, pass after pass.
 
     The order of a shuffled pass is fixed by (seed, epoch), and each batch has its own
     generator for augmentation, so that a pass can be taken up anywhere.
-
-    Args:
-        labels: int64 (N,).
-        classes: the class names.
-        batch_size: images in a batch; the last one may be smaller.
-        image_size: height and width after resizing; None leaves them alone.
-        padding: pixels of black added on each side, after augmentation.
-        normalise: see ``Normalisation``.
-        shuffle: a new order in every pass.
-        augment: see ``Augmentation``.
-        seed: of order and augmentation.
-        device: where the batches go; by default :func:`alexnet_lab.device`.
     """
 
-    image_shape: tuple[int, int, int]  # as a network gets it, unless augment crops it
+    labels: Tensor  # int64 (N,)
+    classes: tuple[str, ...] = ()  # their names
+    _: KW_ONLY
+    batch_size: int = 128  # images in a batch; the last one may be smaller
+    image_size: int | None = None  # height and width to resize to; None: as they are
+    padding: int = 0  # pixels of black added on each side, after augmentation
+    normalise: Normalisation = (0.0, 1.0)
+    shuffle: bool = False  # this is for training: a new order in every pass,
+    augment: Augmentation | None = None  # and augmentation
+    seed: int = 0  # of order and augmentation
+    device: torch.device = field(default_factory=best_device)  # where the batches go
+    image_shape: tuple[int, int, int] = field(init=False)  # unless augment crops it
 
-    def __init__(
-        self,
-        labels: Tensor,
-        classes: tuple[str, ...] = (),
-        *,
-        batch_size: int = 128,
-        image_size: int | None = None,
-        padding: int = 0,
-        normalise: Normalisation = (0.0, 1.0),
-        shuffle: bool = False,
-        augment: Augmentation | None = None,
-        seed: int = 0,
-        device: torch.device | str | None = None,
-    ) -> None:
-        check_positive("batch_size", batch_size)
-        if image_size is not None:
-            check_positive("image_size", image_size)
-        self.device = torch.device(device) if device else best_device()
-        self.labels, self.classes = labels, classes
-        self.batch_size, self.image_size, self.padding = batch_size, image_size, padding
+    def __post_init__(self) -> None:
+        check_positive("batch_size", self.batch_size)
+        if self.image_size is not None:
+            check_positive("image_size", self.image_size)
+        if self.padding < 0:
+            raise ValueError(f"padding={self.padding}: use 0 or more pixels")
+        self.device = torch.device(self.device)  # from a name, too
         self.mean, self.deviation = (
             torch.tensor(values, device=self.device).view(-1, 1, 1)
-            for values in normalise
+            for values in self.normalise
         )
-        self.shuffle, self.augment, self.seed = shuffle, augment, seed
         self.epoch, self.rank, self.shares = 0, 0, 1
-
-    def __repr__(self) -> str:
-        shape = "×".join(map(str, self.image_shape))
-        return (
-            f"{self.count:,} images of {shape} in {len(self):,} batches of "
-            f"{self.batch_size}, on {self.device}"
-        )
 
     @property
     def count(self) -> int:
@@ -93,28 +71,37 @@ class Passes:
         return self.batches_from(0)
 
     def batches_from(self, start: int) -> Iterator[Batch]:
-        """The pass from batch number ``start`` on: what an exact resume needs."""
+        """The pass from batch number ``start`` on: float32 (B, C, H, W), int64 (B,).
+
+        Exact resume needs it. Empty shares of a batch are served in training only.
+        """
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        fetched = self._fetch(self._chosen(start, epoch), epoch)
+        for number, (images, labels) in enumerate(fetched, start):
+            if len(labels) or self.shuffle:
+                training = self.augment and self.shuffle
+                generator = self._generator(epoch, number) if training else None
+                yield self.prepare(images, generator), labels.to(self.device)
+
+    def _fetch(self, chosen: Iterable[Tensor], epoch: int) -> Iterator[Batch]:
+        """The images, uint8 (B, C, H, W), and labels of each batch's numbers (B,)."""
         raise NotImplementedError
 
     def set_epoch(self, epoch: int) -> None:
         """Make the next pass the given one (it fixes order and augmentation)."""
         self.epoch = epoch
 
-    def share(self: Self, rank: int, shares: int) -> Self:
+    def share(self, rank: int, shares: int) -> Passes:
         """The same batches, of which this one serves only every ``shares``-th image.
 
         The batches of all ranks together are those of one process: the sizes, the
         order and the number of batches stay the same. Augmentation differs by rank.
         """
-        if not 0 <= rank < shares:
-            raise ValueError(f"rank={rank}; use 0 to {shares - 1}")
         part = copy.copy(self)
         part.rank, part.shares = rank, shares
         return part
 
-    def prepare(
-        self, images: Tensor, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def prepare(self, images: Tensor, generator: Generator | None = None) -> Tensor:
         """Bytes, uint8 (B, C, H, W), to float32 that a network gets.
 
         In this order: 0..1, resized, augmented (only with a generator), padded,
@@ -136,17 +123,15 @@ class Passes:
         """This share's image numbers in each batch from ``start`` on."""
         order = torch.arange(self.count)
         if self.shuffle:
-            generator = torch.Generator().manual_seed(mix_seeds(self.seed, epoch))
+            generator = Generator().manual_seed(mix_seeds(self.seed, epoch))
             order = torch.randperm(self.count, generator=generator)
         whole = order.split(self.batch_size)[start:]
         return [batch[self.rank :: self.shares] for batch in whole]
 
-    def _generator(
-        self, epoch: int, number: int, device: torch.device | str | None = None
-    ) -> torch.Generator:
-        """The generator for the augmentation of one batch, where the batches go."""
+    def _generator(self, epoch: int, number: int, where: str = "") -> Generator:
+        """The generator for the augmentation of one batch; by default on its device."""
         seed = mix_seeds(self.seed, epoch, number + 1, self.rank)
-        return torch.Generator(device=device or self.device).manual_seed(seed)
+        return Generator(device=where or self.device).manual_seed(seed)
 
 
 class Batches(Passes):
@@ -165,13 +150,10 @@ class Batches(Passes):
         height, width = (self.image_size or side for side in images.shape[-2:])
         self.image_shape = (images.shape[1], height + border, width + border)
 
-    def batches_from(self, start: int) -> Iterator[Batch]:
-        """The pass from batch number ``start`` on, float32 (B, C, H, W) and (B,)."""
-        epoch, self.epoch = self.epoch, self.epoch + 1
-        for number, numbers in enumerate(self._chosen(start, epoch), start):
-            generator = self._generator(epoch, number) if self.augment else None
-            chosen = numbers.to(self.device)
-            yield self.prepare(self.images[chosen], generator), self.labels[chosen]
+    def _fetch(self, chosen: Iterable[Tensor], epoch: int) -> Iterator[Batch]:
+        for numbers in chosen:
+            here = numbers.to(self.device)
+            yield self.images[here], self.labels[here]
 
 
 class Splits(NamedTuple):
@@ -182,19 +164,13 @@ class Splits(NamedTuple):
     test: Passes
 
 
-def check_positive(name: str, value: int) -> None:
-    """Raise ValueError unless ``value`` is a whole number of at least 1."""
+def check_positive(name: str, value: int, most: int | None = None) -> None:
+    """Raise ValueError unless ``value`` is a whole number from 1 to ``most``."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"{name}={value!r}: use a whole number of at least 1")
-
-
-def check_count(train_images: int, most: int) -> None:
-    """Raise ValueError unless there are so many training images."""
-    if not 1 <= train_images <= most:
-        raise ValueError(
-            f"train_images={train_images:,}: there are 1 to {most:,} training images "
-            "(others are held out for validation)"
-        )
+    if most is not None and value > most:
+        held_out = "the others are held out for validation"
+        raise ValueError(f"{name}={value:,}: use 1 to {most:,}; {held_out}")
 
 
 def mix_seeds(*parts: int) -> int:

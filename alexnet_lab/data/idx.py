@@ -6,10 +6,8 @@ torchvision's layout (``data/MNIST/raw/train-images-idx3-ubyte`` …), and it re
 
 from __future__ import annotations
 
-import atexit
 import gzip
 import hashlib
-import shutil
 import tempfile
 import zlib
 from functools import cache
@@ -19,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alexnet_lab.data.batches import Augmentation, Batches, Splits, check_count
-from alexnet_lab.data.place import DataFileError, data_folder, how_to_restore
+from alexnet_lab.data.batches import Batches, Normalisation, Splits, check_positive
+from alexnet_lab.data.place import damaged, data_folder
 from alexnet_lab.files import whole_file
 
 FILES = (
@@ -47,8 +45,9 @@ SHA256 = {
 VALIDATION_IMAGES = 5_000
 # Mean and standard deviation of all 60,000 training images, pixels in 0..1
 # (tests/test_data.py recomputes them).
-MNIST_STATISTICS = (0.1307, 0.3081)
-FASHION_STATISTICS = (0.2860, 0.3530)
+STATISTICS = {"MNIST": (0.1307, 0.3081), "FashionMNIST": (0.2860, 0.3530)}
+# images, uint8 (N, C, H, W), their labels, int64 (N,), and the names of the classes
+Images = tuple[Tensor, Tensor, tuple[str, ...]]
 
 
 def mnist(image_size: int = 28, batch_size: int = 128, **options: Any) -> Splits:
@@ -58,7 +57,7 @@ def mnist(image_size: int = 28, batch_size: int = 128, **options: Any) -> Splits
     32×32 with background −0.1 and foreground 1.175, are
     ``mnist(padding=2, value_range=(-0.1, 1.175))``. Taught in 02.
     """
-    return _splits("MNIST", MNIST_STATISTICS, image_size, batch_size, **options)
+    return _shipped("MNIST", image_size, batch_size, **options)
 
 
 def fashion_mnist(
@@ -66,100 +65,80 @@ def fashion_mnist(
 ) -> Splits:
     """Zalando's clothes: 55,000 training, 5,000 validation, 10,000 test images.
 
-    Taught in 02.
+    Three disjoint :class:`Batches`, float32 (B, 1, image_size, image_size) and int64
+    (B,); each batch is resized, if need be (bilinear). Taught in 02.
 
-    Args:
-        image_size: 28 as shipped; otherwise each batch is resized (bilinear).
-        batch_size: images in a batch.
-        options: ``train_images``, so many of the shuffled training images, while
-            validation and test stay the same; ``seed`` (0) of the split and the order;
-            ``value_range``, what stands for black and white, where by default images
-            are standardised; ``augment``, for training batches only; ``padding`` and
-            ``device``, see :class:`Passes`; ``root``, another data folder.
-
-    Returns:
-        three disjoint :class:`Batches`, float32 (B, 1, H, W) and int64 (B,).
+    Options: ``train_images``, so many of the shuffled training images, while validation
+    and test stay the same; ``seed`` (0) of the split and the order; ``value_range``,
+    what stands for black and white, where by default images are standardised;
+    ``augment``, for training batches only; ``padding`` and ``device``, see
+    :class:`Passes`.
 
     Raises:
         ValueError: a size, count or range that cannot be.
         DataFileError: a data file is missing, truncated or altered.
     """
-    return _splits(
-        "FashionMNIST", FASHION_STATISTICS, image_size, batch_size, **options
-    )
+    return _shipped("FashionMNIST", image_size, batch_size, **options)
 
 
-def _splits(
-    dataset: str,
-    statistics: Any,  # (mean, standard deviation), see Passes
-    image_size: int,
-    batch_size: int,
+def _shipped(dataset: str, size: int, batch_size: int, **options: Any) -> Splits:
+    from torchvision import datasets
+
+    kind, folder = getattr(datasets, dataset), unpacked(dataset)
+    # MNIST's are called "0 - zero" …
+    classes = tuple(name.split(" - ")[0] for name in kind.classes)
+    parts = (kind(folder, train=train) for train in (True, False))
+    train, test = ((p.data.unsqueeze(1), p.targets, classes) for p in parts)
+    options |= {"image_size": size, "batch_size": batch_size}
+    return splits(train, test, STATISTICS[dataset], **options)
+
+
+def splits(
+    train: Images,
+    test: Images,
+    statistics: Normalisation,
     *,
     train_images: int | None = None,
     seed: int = 0,
-    padding: int = 0,
     value_range: tuple[float, float] | None = None,
-    augment: Augmentation | None = None,
-    root: Path | None = None,
     **options: Any,
 ) -> Splits:
-    folder = unpacked(dataset, root)
-    images, labels, classes = _read(dataset, folder, train=True)
+    """Hold 5,000 training images out; for the options see :func:`fashion_mnist`."""
+    images, labels, classes = train
     most = len(labels) - VALIDATION_IMAGES
     train_images = most if train_images is None else train_images
-    check_count(train_images, most)
-    if padding < 0:
-        raise ValueError(f"padding={padding}: use 0 or more pixels")
+    check_positive("train_images", train_images, most)
     if value_range:
-        statistics = _as_normalisation(value_range)
+        black, white = value_range
+        if black == white:
+            raise ValueError(f"value_range={value_range}: black and white must differ")
+        statistics = -black / (white - black), 1 / (white - black)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
-    held_out, rest = order[:VALIDATION_IMAGES], order[VALIDATION_IMAGES:]
-    chosen = rest[:train_images]
-    options |= {"batch_size": batch_size, "image_size": image_size}
-    options |= {"padding": padding, "normalise": statistics, "seed": seed}
-    training = {"shuffle": True, "augment": augment, **options}
+    held_out, chosen = order.tensor_split([VALIDATION_IMAGES])
+    chosen = chosen[:train_images]
+    options |= {"normalise": statistics, "seed": seed}
     return Splits(
-        Batches(images[chosen], labels[chosen], classes, **training),
+        Batches(images[chosen], labels[chosen], classes, shuffle=True, **options),
         Batches(images[held_out], labels[held_out], classes, **options),
-        Batches(*_read(dataset, folder, train=False), **options),
+        Batches(*test, **options),
     )
 
 
-def _read(
-    dataset: str, folder: Path, train: bool
-) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-    """All images, uint8 (N, 1, 28, 28), their labels (N,) and the class names."""
-    from torchvision import datasets
-
-    found = getattr(datasets, dataset)(folder, train=train)
-    # MNIST's are called "0 - zero" …
-    classes = tuple(name.split(" - ")[0] for name in found.classes)
-    return found.data.unsqueeze(1), found.targets, classes
-
-
-def _as_normalisation(value_range: tuple[float, float]) -> tuple[float, float]:
-    """(mean, deviation) that send 0 to the first value and 1 to the second."""
-    black, white = value_range
-    if black == white:
-        raise ValueError(f"value_range={value_range}: black and white must differ")
-    return -black / (white - black), 1 / (white - black)
-
-
-def unpacked(dataset: str, root: Path | None = None) -> Path:
+def unpacked(dataset: str) -> Path:
     """What torchvision's ``"MNIST"`` and ``"FashionMNIST"`` take as their root.
 
-    Each file is checked against its SHA-256. One that is not there, or damaged, is
-    unpacked from the ``.gz`` beside it, in the data folder ``root``; where that cannot
-    be written to, in a temporary folder, which goes when Python ends. Taught in 02.
+    Files that are missing, or differ from their SHA-256, are unpacked from the ``.gz``
+    beside them; if the data folder is read-only, into one that goes when Python ends.
+    Taught in 02.
 
     Raises:
         DataFileError: a file is missing, or what is there is not the original.
     """
-    root = Path(root) if root else data_folder()
+    root = data_folder()
     try:
         return _unpack_all(dataset, root, root)
     except OSError:  # read-only, or full
-        return _unpack_all(dataset, root, _temporary_folder())
+        return _unpack_all(dataset, root, Path(_temporary_folder().name))
 
 
 def _unpack_all(dataset: str, root: Path, target: Path) -> Path:
@@ -167,43 +146,30 @@ def _unpack_all(dataset: str, root: Path, target: Path) -> Path:
         file = target / dataset / "raw" / name
         if file.is_file() and _sha256(file.read_bytes()) == wanted:
             continue
-        packed = root / dataset / "raw" / f"{name}.gz"
-        content = _unpack(packed)
-        if _sha256(content) != wanted:
-            raise DataFileError(_altered(packed, content, wanted))
+        content = _original(root / dataset / "raw" / f"{name}.gz", wanted)
         with whole_file(file) as opened:
             opened.write(content)
     return target
 
 
 @cache
-def _temporary_folder() -> Path:
-    folder = tempfile.mkdtemp(prefix="alexnet_lab-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory("-alexnet_lab", ignore_cleanup_errors=True)
+
+
+def _original(packed: Path, wanted: str) -> bytes:
+    """What a shipped file holds, unpacked."""
+    try:
+        content = gzip.decompress(packed.read_bytes())
+    except (EOFError, OSError, zlib.error) as error:
+        raise damaged(packed, f"cannot be read ({error})") from error
+    found = _sha256(content)
+    if found != wanted:
+        raise damaged(
+            packed, f"is not the original file: SHA-256 {found}, expected {wanted}"
+        )
+    return content
 
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _unpack(packed: Path) -> bytes:
-    if not packed.is_file():
-        raise DataFileError(
-            f"{packed} is missing. It ships with the course. {how_to_restore(packed)}"
-        )
-    try:
-        return gzip.decompress(packed.read_bytes())
-    except (EOFError, OSError, zlib.error) as error:
-        raise DataFileError(
-            f"{packed} ({packed.stat().st_size:,} bytes) is not a whole gzip file "
-            f"({error}). {how_to_restore(packed)}"
-        ) from error
-
-
-def _altered(path: Path, content: bytes, wanted: str) -> str:
-    shipped = path.with_name(f"{path.name.removesuffix('.gz')}.gz")  # only these ship
-    return (
-        f"{path} is not the original file: it holds {len(content):,} bytes with "
-        f"SHA-256 {_sha256(content)}, expected {wanted}. {how_to_restore(shipped)}"
-    )

@@ -7,36 +7,61 @@ number of workers, and a pass can be taken up anywhere.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from alexnet_lab.data.batches import Batch, Passes, mix_seeds
-from alexnet_lab.data.place import DataFileError
+from alexnet_lab.data.batches import Batch, Passes, check_positive, mix_seeds
+from alexnet_lab.data.place import DataFileError, damaged, data_folder
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
+THINNEST = 40  # as long as wide; longer ones, made 256 pixels wide, need gigabytes
+PHOTOS: tuple[str, ...] = ("astronaut", "cat", "coffee", "flower")
+PHOTOS += ("galaxies", "retina", "rocket", "tower")
 
-# Longer and thinner pictures are refused: made 256 pixels wide, they would need
-# gigabytes.
-THINNEST = 40
+
+def photos(size: int | None = None) -> dict[str, Tensor]:
+    """Eight colour photographs that ship, by name: uint8 (3, H, W). Taught in 06.
+
+    ``size`` makes them squares of so many pixels, in the paper's way: the shorter side
+    is resized, then the middle is cut out. Sources and licences: ``data/README.md``.
+
+    Raises:
+        ValueError: a size below 1.
+        DataFileError: a photograph is missing or damaged.
+    """
+    from torchvision.transforms import v2
+
+    if size is not None:
+        check_positive("size", size)
+    found = {}
+    for name in PHOTOS:
+        path = data_folder() / "photos" / f"{name}.jpg"
+        try:
+            photo = read_picture(path)
+        except PictureError as error:
+            raise damaged(path, f"cannot be read ({error})") from error
+        if size is not None:
+            photo = v2.CenterCrop(size)(v2.Resize(size)(photo))
+        found[name] = photo
+    return found
 
 
 class PictureError(RuntimeError):
     """A file cannot be read as a picture; the text is the reason, without the path."""
 
 
-def open_picture(path: str | Path, shorter_side: int | None = None) -> Image:
-    """Read a picture file as RGB with 8 bits a channel.
+def read_picture(path: str | Path, shorter_side: int | None = None) -> Tensor:
+    """Read a picture file as RGB, uint8 (3, H, W).
 
     It is turned upright if a camera noted its orientation (EXIF); transparent parts
     are laid on white; 16 bits a channel become 8; of an animation, the first picture.
@@ -46,55 +71,36 @@ def open_picture(path: str | Path, shorter_side: int | None = None) -> Image:
     Raises:
         PictureError: missing, empty, truncated, no picture, or too thin or too large.
     """
-    from PIL import Image, ImageOps
+    from torchvision.transforms.v2 import functional
 
     try:
+        if not os.path.getsize(path):
+            raise PictureError("the file is empty")
         with Image.open(path) as image:
             width, height = image.size
             if max(width, height) > THINNEST * min(width, height):
-                raise PictureError(
-                    f"{width:,}×{height:,} pixels: more than {THINNEST} times as long "
-                    "as wide"
-                )
+                raise PictureError(f"too thin a picture: {width:,}×{height:,} pixels")
             if shorter_side:
                 image.draft(None, (2 * shorter_side, 2 * shorter_side))
             image.load()
-            return _as_rgb(ImageOps.exif_transpose(image))
-    except PictureError:
-        raise
+            return functional.pil_to_tensor(_as_rgb(ImageOps.exif_transpose(image)))
     except Exception as error:  # decoders of damaged files raise nearly anything
-        if isinstance(error, OSError) and error.strerror:
-            raise PictureError(error.strerror) from error
         text = str(error).replace(f" {str(path)!r}", "").strip()
-        raise PictureError(text or type(error).__name__) from error
+        why = getattr(error, "strerror", None) or text or type(error).__name__
+        raise PictureError(why) from None
 
 
-def read_picture(path: str | Path, shorter_side: int | None = None) -> Tensor:
-    """Read a picture file as uint8 (3, H, W); see :func:`open_picture`."""
-    from torchvision.transforms.v2 import functional
-
-    return functional.pil_to_tensor(open_picture(path, shorter_side))
-
-
-def _as_rgb(image: Image) -> Image:
-    from PIL import Image
-
-    if image.mode == "F":
-        raise PictureError("32-bit floating-point pixels, whose range is not known")
-    if image.mode.startswith("I"):  # Pillow's own conversion would clip at 255
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65_535:
-            raise PictureError("grey values outside of 16 bits")
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode[0] in "FI":  # Pillow's own conversion would clip 16 bits at 255
+        values = np.asarray(image)
+        if image.mode == "F" or values.min() < 0 or values.max() > 65_535:
+            raise PictureError("grey values of unknown range, neither 8 nor 16 bits")
         image = Image.fromarray((values // 257).astype(np.uint8))
     if image.mode.upper() in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return image.convert("RGB")
-
-
-# a picture (None if it cannot be read), its label, file → why it cannot be read
-Sample = tuple[Tensor | None, Tensor, dict[str, str]]
 
 
 class Listing(NamedTuple):
@@ -106,7 +112,6 @@ class Listing(NamedTuple):
     # would be copied, object by object, into every worker.
     files: np.ndarray
     labels: Tensor  # int64 (N,)
-    ignored: dict[str, str]  # file → why it is no picture
 
     def only(self, numbers: Tensor) -> Listing:
         """Some of the pictures, by their numbers, int64 (n,)."""
@@ -114,101 +119,84 @@ class Listing(NamedTuple):
         return self._replace(files=files, labels=labels)
 
 
+# pictures, their labels, and of others file → why it cannot be read
+Read = tuple[Tensor, Tensor, dict[str, str]]
+
+
 class FolderBatches(Passes):
     """Pictures on disk; iterating gives batches, as :class:`Batches` does.
 
-    A picture that turns out to be unreadable never stops a pass. In training the next
-    readable picture of its class takes its place; in evaluation it is left out. Either
-    way ``skipped`` has its file and the reason, and a warning counts them after the
-    pass; ``ignored`` has the files in the folder that are no pictures.
-
-    Workers, if any, apply ``transform``, uint8 (3, H, W) to uint8 (3, size, size).
-    Takes the options of :class:`Passes`, too; ``shuffle`` means training.
+    A picture that cannot be read is left out and never stops a pass: ``skipped`` has
+    its file and the reason, and a warning counts them after the pass. The crops,
+    (3, size, size), are random in training (``shuffle``), else central. Takes the
+    options of :class:`Passes`.
     """
 
     def __init__(
-        self,
-        listing: Listing,
-        transform: Callable[[Tensor], Tensor],
-        size: int,
-        shorter_side: int | None = None,
-        num_workers: int = 0,
-        **options: Any,
+        self, listing: Listing, size: int, num_workers: int, **options: Any
     ) -> None:
-        super().__init__(listing.labels, listing.classes, **options)
+        super().__init__(listing.labels, listing.classes, image_size=size, **options)
         self.image_shape = (3, size, size)
-        self.num_workers, self.ignored = num_workers, listing.ignored
+        self.num_workers = num_workers
         self.skipped: dict[str, str] = {}
-        self.pictures = _Pictures(
-            listing, transform, shorter_side, self.seed, self.shuffle
-        )
+        self.pictures = _Pictures(listing, size, self.seed, self.shuffle)
 
-    def batches_from(self, start: int) -> Iterator[Batch]:
-        """The pass from batch number ``start`` on; the batches before are not read."""
-        epoch, self.epoch = self.epoch, self.epoch + 1
+    def _fetch(self, chosen: Iterable[Tensor], epoch: int) -> Iterator[Batch]:
         loader = DataLoader(
             self.pictures,
-            batch_sampler=(  # only what is still to come: a sampler that can skip
-                [(epoch, number) for number in chosen.tolist()]
-                for chosen in self._chosen(start, epoch)
-            ),
+            batch_size=None,  # each key is a batch already
+            sampler=((epoch, numbers.tolist()) for numbers in chosen),
             num_workers=self.num_workers,
-            collate_fn=_collate,
             worker_init_fn=_ignore_interrupt,
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # else the global one would move on
         )
         known = len(self.skipped)
-        for number, (images, labels, problems) in enumerate(loader, start):
+        for images, labels, problems in loader:
             self.skipped.update(problems)
-            if not len(labels):
-                images = torch.empty((0, *self.image_shape), dtype=torch.uint8)
-            if len(labels) or self.shuffle:  # a share in training may be empty
-                generator = self._generator(epoch, number) if self.augment else None
-                yield self.prepare(images, generator), labels.to(self.device)
-        if len(self.skipped) > known:
-            self._warn(list(self.skipped.items())[known:])
+            if self.shuffle and problems and not len(labels):
+                file, why = problems.popitem()
+                raise DataFileError(
+                    f"no picture of a batch can be read, not even {file} ({why}). Is "
+                    f"{self.pictures.listing.folder} still there?"
+                )
+            yield images, labels
+        new = [f"{file} ({why})" for file, why in self.skipped.items()][known:]
+        if new:
+            warnings.warn(
+                f"{len(new):,} of {self.count:,} pictures cannot be read and were left "
+                f"out, see .skipped: {some(new)}",
+                stacklevel=3,
+            )
 
     def sample(self, count: int) -> Iterator[Tensor]:
         """Up to ``count`` readable pictures, uint8 (3, S, S), evenly spread."""
         for number in range(0, self.count, max(1, self.count // count)):
-            picture, _, _ = self.pictures[0, number]
-            if picture is not None:
-                yield picture
-
-    def _warn(self, new: list[tuple[str, str]]) -> None:
-        done = "replaced by others of their class" if self.shuffle else "left out"
-        named = "; ".join(f"{path} ({why})" for path, why in new[:3])
-        more = f"; and {len(new) - 3:,} more, see .skipped" if len(new) > 3 else ""
-        warnings.warn(
-            f"{len(new):,} of {self.count:,} pictures could not be read and were "
-            f"{done}: {named}{more}",
-            stacklevel=3,
-        )
+            yield from self.pictures[0, [number]][0]
 
 
-@dataclass
 class _Pictures(Dataset):
-    """What a worker process holds: names, labels, and how to read a picture."""
+    """What a worker process holds: the names, the labels, how to read a picture."""
 
-    listing: Listing
-    transform: Callable[[Tensor], Tensor]
-    shorter_side: int | None
-    seed: int
-    training: bool
+    def __init__(self, listing: Listing, size: int, seed: int, training: bool) -> None:
+        from torchvision.transforms import v2
 
-    def __len__(self) -> int:
-        return len(self.listing.files)
+        self.listing, self.size, self.seed = listing, size, seed
+        self.side = 256 if 224 <= size <= 227 else math.ceil(size * 8 / 7)
+        square, flip = v2.CenterCrop(self.side), v2.RandomHorizontalFlip()
+        cuts = (
+            [square, v2.RandomCrop(size), flip] if training else [v2.CenterCrop(size)]
+        )
+        self.transform = v2.Compose([v2.Resize(self.side), *cuts])
 
-    def __getitem__(self, key: tuple[int, int]) -> Sample:
-        """The picture (or None), its label, and which files could not be read."""
-        epoch, number = key
-        problems: dict[str, str] = {}
-        for candidate in self._candidates(number):
-            name = os.fsdecode(self.listing.files[candidate])
+    def __getitem__(self, key: tuple[int, list[int]]) -> Read:
+        """The pictures of these numbers as they look in this epoch."""
+        epoch, numbers = key
+        images, kept, problems = [], [], {}
+        for number in numbers:
+            name = os.fsdecode(self.listing.files[number])
             try:
-                path = self.listing.folder / name
-                picture = read_picture(path, self.shorter_side)
+                picture = read_picture(self.listing.folder / name, self.side)
             except PictureError as error:
                 problems[name] = str(error)
                 continue
@@ -217,31 +205,17 @@ class _Pictures(Dataset):
             with torch.random.fork_rng(devices=[]):
                 seed = mix_seeds(self.seed, epoch, number + 1)
                 torch.default_generator.manual_seed(seed)
-                return self.transform(picture), self.listing.labels[number], problems
-        if self.training:
-            name, why = next(iter(problems.items()))
-            raise DataFileError(
-                f"no picture of this class can be read any more, {len(problems):,} "
-                f"were tried: {name} ({why}). Is {self.listing.folder} still there?"
-            )
-        return None, self.listing.labels[number], problems
-
-    def _candidates(self, number: int) -> Iterator[int]:
-        """The picture itself; in training then the others of its class."""
-        yield number
-        if self.training:
-            labels = self.listing.labels
-            same = (labels == labels[number]).nonzero()[:, 0]
-            yield from torch.cat([same[same > number], same[same < number]]).tolist()
+                images.append(self.transform(picture)[None])
+            kept.append(number)
+        if not images:
+            images = [torch.empty(0, 3, self.size, self.size, dtype=torch.uint8)]
+        return torch.cat(images), self.listing.labels[kept], problems
 
 
-def _collate(samples: list[Sample]) -> tuple[Tensor, Tensor, dict[str, str]]:
-    """Stack what could be read; an evaluation batch may come out empty."""
-    problems = {name: why for _, _, found in samples for name, why in found.items()}
-    images = [image for image, _, _ in samples if image is not None]
-    labels = [label for image, label, _ in samples if image is not None]
-    stacked = torch.stack(images) if images else torch.empty(0)
-    return stacked, torch.tensor(labels, dtype=torch.int64), problems
+def some(names: Sequence[str], most: int = 6) -> str:
+    """A list of names for a message, not all of a thousand."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _ignore_interrupt(_: int) -> None:

@@ -23,20 +23,19 @@ class DataFileError(RuntimeError):
 def data_folder() -> Path:
     """The course's ``data/`` folder; ``ALEXNET_LAB_DATA`` names another one.
 
-    It lies beside the package; else in the current folder or one of those above.
-
     Raises:
         DataFileError: none of these holds the course.
     """
     named = os.environ.get(DATA_VARIABLE, "").strip()
     if named:
         return Path(named)
-    if _holds_course(BESIDE):
-        return BESIDE / "data"
     here = Path.cwd()
-    for folder in (here, *here.parents):
-        if _holds_course(folder):
-            return folder / "data"
+    for folder in (BESIDE, here, *here.parents):
+        data, code = folder / "data", folder / "alexnet_lab"
+        if (data / "MNIST").is_dir() and (data / "photos").is_dir():
+            return data
+        if code.is_dir() and (folder / "pyproject.toml").is_file():
+            return data  # a checkout that leaves the data out
     raise DataFileError(
         f"The course's data are neither beside the package, in {BESIDE}, nor in "
         f"{here} or a folder above it. Start Python in the course's folder, or set "
@@ -44,20 +43,15 @@ def data_folder() -> Path:
     )
 
 
-def _holds_course(folder: Path) -> bool:
-    """Its data; or its code, in a checkout that leaves the data out."""
-    if all((folder / "data" / name).is_dir() for name in ("MNIST", "photos")):
-        return True
-    return (folder / "pyproject.toml").is_file() and (folder / "alexnet_lab").is_dir()
+def damaged(path: Path, problem: str) -> DataFileError:
+    """The error for a shipped file: its name, the problem, and what brings it back."""
+    return DataFileError(
+        f"{path} {problem}. It ships with the course. {_how_to_restore(path.resolve())}"
+    )
 
 
-def how_to_restore(path: Path) -> str:
-    """What brings a shipped file back, as a sentence that ends in a command or advice.
-
-    In a git repository that knows the file that is git's own command, which works from
-    any folder; in a zip, a copy or where git is missing, to get the course again.
-    """
-    path = path.resolve()
+def _how_to_restore(path: Path) -> str:
+    """A command of git, if it knows the file; in a zip: get the course again."""
     folder = next(parent for parent in path.parents if parent.is_dir())
     root = _git(folder, "rev-parse", "--show-toplevel").strip()
     # "H data/…": git knows the file; "S data/…": a sparse checkout leaves it out.
@@ -68,30 +62,18 @@ def how_to_restore(path: Path) -> str:
             f"{DATA_VARIABLE} to its data folder."
         )
     state, name = known.split(" ", 1)
+    command = ["git", "-C", root, "checkout", "--", name]
     if state == "S":
-        inner = ["sparse-checkout", "add", name.rpartition("/")[0]]
-    else:
-        inner = ["checkout", "--", name]
-    return f"Get it back with\n    {_command(['git', '-C', root, *inner])}"
+        command[3:] = ["sparse-checkout", "add", name.rpartition("/")[0]]
+    as_line = subprocess.list2cmdline if os.name == "nt" else shlex.join
+    return f"Get it back with\n    {as_line(command)}"
 
 
 def _git(folder: Path, *arguments: str) -> str:
     """What git prints in a folder; nothing where it fails or is missing."""
+    command = ["git", "-C", str(folder), "--literal-pathspecs", *arguments]
     try:
-        result = subprocess.run(
-            ["git", "--literal-pathspecs", *arguments],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=20,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        printed = subprocess.run(command, capture_output=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
         return ""
-    return result.stdout if result.returncode == 0 else ""
-
-
-def _command(words: list[str]) -> str:
-    """The words as one line for this system's shell."""
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return printed.stdout.decode("utf-8", errors="replace")

@@ -11,13 +11,14 @@ import argparse
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from alexnet_lab.data.augment import RandomCrop, RandomFlip
 from alexnet_lab.data.batches import Passes, check_positive
-from alexnet_lab.data.photos import PHOTOS, photos
+from alexnet_lab.data.pictures import PHOTOS, photos
 from alexnet_lab.files import write_json
 from alexnet_lab.models import initialise_alexnet
 from alexnet_lab.runtime import provenance
@@ -88,9 +89,7 @@ class PhotoCrops(Passes):
         batches: number of batches in a pass.
         batch_size: crops in a batch.
         held_out: serve the held-out crops, the same ones in every pass.
-        seed: of places and colours.
-        device: where the batches go; by default :func:`alexnet_lab.device`.
-        root: the data folder; by default the course's own.
+        options: ``seed``, of places and colours, and ``device``; see :class:`Passes`.
 
     Raises:
         ValueError: a count below 1.
@@ -102,17 +101,13 @@ class PhotoCrops(Passes):
         batch_size: int = 64,
         *,
         held_out: bool = False,
-        seed: int = 0,
-        device: torch.device | str | None = None,
-        root: str | Path | None = None,
+        **options: Any,
     ) -> None:
         check_positive("batches", batches)
         check_positive("batch_size", batch_size)
         labels = torch.arange(batches * batch_size) % len(PHOTOS)
-        super().__init__(
-            labels, batch_size=batch_size, shuffle=True, seed=seed, device=device
-        )
-        squares = torch.stack(list(photos(SIDE, root=root).values()))
+        super().__init__(labels, batch_size=batch_size, shuffle=True, **options)
+        squares = torch.stack(list(photos(SIDE).values()))
         part = squares[..., LEFT:] if held_out else squares[..., :LEFT]
         self.parts, self.held_out = part.contiguous(), held_out
         self.classes, self.image_shape = PHOTOS, (3, CROP, CROP)
@@ -125,7 +120,7 @@ class PhotoCrops(Passes):
         cut, flip = RandomCrop(CROP), RandomFlip()
         for number, chosen in enumerate(self._chosen(start, epoch), start):
             # drawn on the CPU, so that every machine sees the same crops
-            generator = self._generator(epoch, number, device="cpu")
+            generator = self._generator(epoch, number, where="cpu")
             labels = self.labels[chosen]
             crops = prepared(cut(self.parts[labels], generator))
             if not self.held_out:
