@@ -116,6 +116,7 @@ def test_hidden_and_stray_files(flat):
     (flat / "list.csv").write_text("beside the classes")
     parts = image_folder(flat, **PLAIN)
     assert sum(part.count for part in parts) == 21
+    assert parts.train.ignored == ("red/notes.txt",)
     with pytest.warns(UserWarning, match="blue/link.jpg .No such file"):
         for part in parts:
             list(part)

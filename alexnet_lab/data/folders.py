@@ -144,7 +144,7 @@ def _folders(folder: Path) -> list[str]:
 def _pictures(folder: Path, classes: tuple[str, ...] = ()) -> Listing:
     """List ``folder/CLASS/…/picture``, sorted, with no look inside of the files.
 
-    Hidden and other files are passed over. Classes must be ``classes``, if given.
+    Hidden files are passed over, others named. Classes must be ``classes``, if given.
     """
     from torchvision.datasets.folder import IMG_EXTENSIONS, make_dataset
 
@@ -158,10 +158,16 @@ def _pictures(folder: Path, classes: tuple[str, ...] = ()) -> Listing:
             f"{some(unknown)}. The training classes are {some(classes)}."
         )
 
+    ignored = []
+
     def is_picture(file: str) -> bool:
-        parts = Path(file).relative_to(folder).parts
-        hidden = any(part.startswith(HIDDEN) for part in parts)
-        return file.lower().endswith(extensions) and not hidden
+        name = Path(file).relative_to(folder)
+        if any(part.startswith(HIDDEN) for part in name.parts):
+            return False
+        if not file.lower().endswith(extensions):
+            ignored.append(name.as_posix())
+            return False
+        return True
 
     labels = {name: classes.index(name) for name in found}
     rules: Any = {"is_valid_file": is_picture, "allow_empty": True}
@@ -177,7 +183,7 @@ def _pictures(folder: Path, classes: tuple[str, ...] = ()) -> Listing:
         )
     files = [os.fsencode(Path(s[0]).relative_to(folder).as_posix()) for s in samples]
     numbers = torch.tensor([label for _, label in samples])
-    return Listing(folder, classes, np.array(files), numbers)
+    return Listing(folder, classes, np.array(files), numbers, tuple(ignored))
 
 
 def _held_out(listing: Listing, fraction: float, seed: int) -> tuple[Listing, Listing]:

@@ -112,6 +112,7 @@ class Listing(NamedTuple):
     # would be copied, object by object, into every worker.
     files: np.ndarray
     labels: Tensor  # int64 (N,)
+    ignored: tuple[str, ...] = ()  # files there that are no pictures by their names
 
     def only(self, numbers: Tensor) -> Listing:
         """Some of the pictures, by their numbers, int64 (n,)."""
@@ -127,9 +128,10 @@ class FolderBatches(Passes):
     """Pictures on disk; iterating gives batches, as :class:`Batches` does.
 
     A picture that cannot be read is left out and never stops a pass: ``skipped`` has
-    its file and the reason, and a warning counts them after the pass. The crops,
-    (3, size, size), are random in training (``shuffle``), else central. Takes the
-    options of :class:`Passes`.
+    its file and the reason, and a warning counts them after the pass. ``ignored`` has
+    the files that are no pictures by their names. The crops, (3, size, size), are
+    random in training (``shuffle``), else central. Takes the options of
+    :class:`Passes`.
     """
 
     def __init__(
@@ -139,6 +141,7 @@ class FolderBatches(Passes):
         self.image_shape = (3, size, size)
         self.num_workers = num_workers
         self.skipped: dict[str, str] = {}
+        self.ignored = listing.ignored
         self.pictures = _Pictures(listing, size, self.seed, self.shuffle)
 
     def _fetch(self, chosen: Iterable[Tensor], epoch: int) -> Iterator[Batch]:
