@@ -13,15 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from alexnet_lab.arithmetic.layers import (
-    expect_channels,
-    image,
-    slid,
-    slide,
-    unchanged,
-    worked,
-)
-from alexnet_lab.arithmetic.rules import Shape, Step, rule
+from alexnet_lab.arithmetic.layers import expect_channels, image, slid, slide, worked
+from alexnet_lab.arithmetic.rules import Shape, Step, rule, rule_of
 
 
 class ScaledTanh(nn.Module):
@@ -61,16 +54,10 @@ class Subsampling(nn.Module):
 class PartialConv2d(nn.Module):
     """A convolution whose output maps each read only some of the input maps.
 
-    Only the kernels that exist are parameters: they are stored one after another in
-    ``kernels`` and laid into a dense weight, zero elsewhere, to be run.
-
-    Args:
-        in_channels: number of input maps.
-        table: for each output map, the input maps that it reads.
-        kernel_size: height and width of the kernels.
-
-    Raises:
-        ValueError: an output map that reads nothing, or a map that is not there.
+    `table` has for each output map the input maps that it reads; ValueError if it reads
+    none, or one that is not there. Only the kernels that exist are parameters: they are
+    stored one after another in `kernels`, (connections, k, k), and laid into a dense
+    weight, zero elsewhere, to be run.
     """
 
     _outputs: torch.Tensor  # of each kernel, the numbers of its maps
@@ -86,9 +73,8 @@ class PartialConv2d(nn.Module):
                     f"an output map reads {tuple(inputs)}; input maps are numbered "
                     f"0 to {in_channels - 1} and each output map needs at least one"
                 )
-        self.in_channels = in_channels
+        self.in_channels, self.kernel_size = in_channels, kernel_size
         self.table = tuple(tuple(inputs) for inputs in table)
-        self.kernel_size = kernel_size
         pairs = [(o, i) for o, inputs in enumerate(self.table) for i in inputs]
         self.kernels = nn.Parameter(torch.empty(len(pairs), kernel_size, kernel_size))
         self.bias = nn.Parameter(torch.zeros(len(self.table)))
@@ -118,10 +104,8 @@ class EuclideanRBF(nn.Module):
 
     LeCun's output is y_i = Σ_j (x_j − w_ij)² and the *smallest* wins. This layer gives
     −y, so that the largest wins as everywhere in this course, and so that
-    ``nn.CrossEntropyLoss`` on it is the paper's equation 9 without its constant j.
-
-    Args:
-        prototypes: (classes, features), ±1; not trained.
+    nn.CrossEntropyLoss on it is the paper's equation 9 without its constant j. The
+    prototypes, (classes, features) of ±1, are not trained.
     """
 
     prototypes: torch.Tensor
@@ -163,10 +147,7 @@ def uniform_by_fan_in_(layer: nn.Module) -> None:
 
 # What the ledger needs to know about them.
 
-
-@rule(ScaledTanh)
-def _scaled_tanh(layer: ScaledTanh, shape: Shape) -> Step:
-    return unchanged(shape)
+rule(ScaledTanh)(rule_of(nn.Tanh))
 
 
 @rule(Subsampling)
@@ -190,23 +171,20 @@ def _subsampling(layer: Subsampling, shape: Shape) -> Step:
 @rule(PartialConv2d)
 def _partial_conv(layer: PartialConv2d, shape: Shape) -> Step:
     expect_channels(layer.in_channels, image(shape))
-    ways = slide(shape[1:], layer.kernel_size)
-    height, width = (way.positions for way in ways)
-    kernels = sum(len(inputs) for inputs in layer.table)
-    weights = kernels * layer.kernel_size**2
-    parameters = weights + len(layer.table)
-    area = f"{layer.kernel_size}·{layer.kernel_size}"
+    k, outputs, kernels = layer.kernel_size, len(layer.table), len(layer.kernels)
+    ways = slide(shape[1:], k)
+    places = ways[0].positions * ways[1].positions
+    macs, parameters = places * k * k * kernels, k * k * kernels + outputs
+    sizes = ways[0].positions, ways[1].positions, f"({k}·{k}·{kernels})"
     return slid(
         ways,
-        len(layer.table),
+        outputs,
         parameters=parameters,
-        parameters_formula=f"{area}·{kernels} + {len(layer.table)} = {parameters:,}",
-        macs=height * width * weights,
-        macs_formula=worked(
-            height, width, f"({area}·{kernels})", result=height * width * weights
-        ),
-        connections=height * width * parameters,
-        layer=f"PartialConv2d {layer.kernel_size}×{layer.kernel_size}",
+        parameters_formula=f"{k}·{k}·{kernels} + {outputs} = {parameters:,}",
+        macs=macs,
+        macs_formula=worked(*sizes, result=macs),
+        connections=places * parameters,
+        layer=f"PartialConv2d {k}×{k}",
     )
 
 
@@ -220,5 +198,4 @@ def _rbf(layer: EuclideanRBF, shape: Shape) -> Step:
         macs=classes * features,
         macs_formula=worked(features, classes),
         connections=classes * features,  # fixed, so none of them is a parameter
-        layer="EuclideanRBF",
     )
