@@ -13,9 +13,9 @@ from torch import nn
 
 from alexnet_lab.arithmetic.sizes import (
     SizeError,
+    Sweep,
     leftover,
     output_size,
-    overhang,
     receptive_field,
     size_formula,
     smallest_input,
@@ -107,7 +107,7 @@ def test_drawn_settings_agree_with_counting_by_hand():
         end = found[-1][-1] + 1
         assert output_size(*setting) == len(found), setting
         assert leftover(*setting) == max(0, padded - end), setting
-        assert overhang(*setting) == max(0, end - padded), setting
+        assert Sweep(*setting).overhang == max(0, end - padded), setting
     assert 50 < rejected < len(DRAWN) / 2
 
 
@@ -174,7 +174,7 @@ def test_what_conv1_leaves_unread(size, padding, left):
 
 
 def test_the_last_window_of_the_2012_code_overhangs_by_three():
-    assert overhang(224, 11, 4, ceil_mode=True) == 3
+    assert Sweep(224, 11, 4, ceil_mode=True).overhang == 3
     assert leftover(224, 11, 4, ceil_mode=True) == 0
 
 
@@ -249,7 +249,7 @@ def test_receptive_field_of_alexnet():
     ],
 )  # fmt: skip
 def test_errors_say_what_is_wrong(arguments, error, says):
-    for function in (output_size, size_formula, leftover, overhang):
+    for function in (output_size, size_formula, leftover):
         with pytest.raises(error, match=says):
             function(**arguments)
 

@@ -12,7 +12,6 @@ from alexnet_lab.arithmetic.sizes import (
     SizeError,
     leftover,
     output_size,
-    overhang,
     receptive_field,
     size_formula,
     smallest_input,
@@ -21,6 +20,6 @@ from alexnet_lab.arithmetic.verification import torchinfo_text
 
 __all__ = [
     "Field", "Ledger", "LedgerError", "Row", "SizeError", "Step", "UnknownLayerError",
-    "leftover", "ledger", "named_layers", "output_size", "overhang", "receptive_field",
-    "rule", "rule_of", "size_formula", "smallest_input", "torchinfo_text",
+    "leftover", "ledger", "named_layers", "output_size", "receptive_field", "rule",
+    "rule_of", "size_formula", "smallest_input", "torchinfo_text",
 ]  # fmt: skip

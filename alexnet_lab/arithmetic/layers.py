@@ -11,20 +11,18 @@ from torch import nn
 from alexnet_lab.arithmetic.rules import CountError, Shape, Step, one, rule
 from alexnet_lab.arithmetic.sizes import Field, SizeError, Sweep
 
-Setting = int | tuple[int, ...]  # for both directions, or (height, width)
 
+def slide(*settings: Any) -> tuple[Sweep, Sweep]:
+    """Slide a window over an image; settings are `output_size`'s, for (height, width).
 
-def slide(size: Sequence[int], kernel_size: Setting, stride: Setting = 1,
-          padding: str | Setting = 0, dilation: Setting = 1,
-          ceil_mode: bool = False) -> tuple[Sweep, Sweep]:  # fmt: skip
-    """Slide a window over an image of (height, width); SizeError if it doesn't fit."""
-    settings = size, kernel_size, stride, padding, dilation, bool(ceil_mode)
-    ways, sweeps = list(zip(*map(pair, settings), strict=True)), []
-    for way, name in zip(ways, ("height", "width"), strict=True):
+    SizeError if it doesn't fit.
+    """
+    (down, across), sweeps = zip(*map(pair, settings), strict=True), list[Sweep]()
+    for way, name in ((down, "height"), (across, "width")):
         try:
             sweeps.append(Sweep(*way))
         except SizeError as error:
-            where = "" if ways[0] == ways[1] else f"along the {name}: "
+            where = "" if down == across else f"along the {name}: "
             raise SizeError(f"{where}{error}") from None
     return sweeps[0], sweeps[1]
 
@@ -78,32 +76,31 @@ def both_ways(height: str, width: str) -> str:
     return height if height == width else f"height {height}; width {width}"
 
 
-def product(*factors: int | str) -> str:
-    """Return factors with thousands separators and dots between: `55·55·96`."""
-    return "·".join(f if isinstance(f, str) else f"{f:,}" for f in factors)
-
-
-def worked(*factors: Any, result: int | None = None) -> str:
-    """Return a product and its result: `55·55·96 = 290,400`."""
-    value = math.prod(factors) if result is None else result
-    return f"{product(*factors)} = {value:,}"
-
-
 def times(*sizes: int) -> str:
     """Return sizes with crosses between, as in `96×55×55`."""
     return "×".join(f"{size}" for size in sizes)
 
 
-def weighted(layer: Any, places: Sequence[int], reads: Sequence[int],
-             outputs: int) -> dict[str, Any]:  # fmt: skip
+def worked(*factors: Any, result: int | None = None) -> str:
+    """Return a product and its result: `55·55·96 = 290,400`."""
+    text = "·".join(f if isinstance(f, str) else f"{f:,}" for f in factors)
+    return f"{text} = {math.prod(factors) if result is None else result:,}"
+
+
+def _weighted(layer: Any, places: Sequence[int], reads: Sequence[int],
+              outputs: int) -> dict[str, Any]:  # fmt: skip
     """Count the weights and work of `outputs` units in each place, biases if any."""
     weights, biases = math.prod(reads), int(layer.bias is not None)
     parameters = (weights + biases) * outputs
-    factors = [f"({product(*reads)} + 1)"] if biases else reads
+    macs = math.prod(places) * outputs * weights
+    read = "·".join(f"{n:,}" for n in reads)
+    work = (outputs, f"({read})") if len(reads) > 1 else (*reads, outputs)
+    unit = [f"({read} + 1)"] if biases else reads
     return {
         "parameters": parameters,
-        "parameters_formula": worked(*factors, outputs, result=parameters),
-        "macs": math.prod(places) * outputs * weights,
+        "parameters_formula": worked(*unit, outputs, result=parameters),
+        "macs": macs,
+        "macs_formula": worked(*places, *work, result=macs),
         "connections": math.prod(places) * parameters,
     }
 
@@ -128,12 +125,12 @@ def conv2d(layer: nn.Conv2d, shape: Shape) -> Step:
         if most is not None and way.after > most:
             copies = f"{layer.padding_mode} copies of {way.size} pixels"
             raise ValueError(f"pads {way.after} by {copies}, which give {most} at most")
-    places = [way.positions for way in ways]
-    reads = *layer.kernel_size, channels // groups
-    counts = weighted(layer, places, reads, outputs)
-    work = worked(*places, outputs, f"({product(*reads)})", result=counts["macs"])
-    label = _window_label(layer, layer.stride)
-    return slid(ways, outputs, **counts, macs_formula=work, layer=label)
+    places, reads = (
+        [n.positions for n in ways],
+        (*layer.kernel_size, channels // groups),
+    )
+    counts = _weighted(layer, places, reads, outputs)
+    return slid(ways, outputs, **counts, layer=_window_label(layer, layer.stride))
 
 
 @rule(nn.MaxPool2d, nn.AvgPool2d)
@@ -142,16 +139,15 @@ def pool2d(layer: Any, shape: Shape) -> Step:
     channels, *size = image(shape)
     stride = layer.kernel_size if layer.stride is None else layer.stride
     setting = layer.kernel_size, stride, layer.padding, getattr(layer, "dilation", 1)
-    ways = slide(size, *setting, layer.ceil_mode)
+    ways = slide(size, *setting, bool(layer.ceil_mode))
     for way in ways:
-        half = way.kernel_size // 2  # whatever the dilation
-        if way.before > half:
-            most = f"half its window at most, {way.kernel_size}//2 = {half}"
-            raise ValueError(f"pads {way.before}, but a pool may pad {most}")
+        if way.before > way.kernel_size // 2:  # whatever the dilation
+            half = f"half its window, {way.kernel_size}//2 = {way.kernel_size // 2}"
+            raise ValueError(f"pads {way.before}, but a pool may pad at most {half}")
     return slid(ways, channels, layer=_window_label(layer, stride))
 
 
-def _window_label(layer: Any, stride: Setting) -> str:
+def _window_label(layer: Any, stride: Any) -> str:
     """Return a convolution or a pool on one line: `Conv2d 11×11/4 p2 g2`."""
     text = f"{type(layer).__name__} {times(*pair(layer.kernel_size))}"
     settings = [
@@ -277,9 +273,8 @@ def norm(layer: Any, shape: Shape) -> Step:
     if not isinstance(layer, (nn.BatchNorm1d, nn.LazyBatchNorm1d)):
         image(shape)
     elif len(shape) > 2:
-        raise ValueError(
-            f"expects (features,), but gets {times(*shape)}: images need BatchNorm2d"
-        )
+        gets = f"gets {times(*shape)}: images need BatchNorm2d"
+        raise ValueError(f"expects (features,), but {gets}")
     if layer.affine or layer.track_running_stats:
         expect_channels(layer.num_features or shape[0], shape)  # 0: lazy, not run yet
     alone = isinstance(layer, (nn.InstanceNorm2d, nn.LazyInstanceNorm2d))
@@ -301,10 +296,10 @@ def layer_norm(layer: Any, shape: Shape) -> Step:
     wanted = tuple(layer.normalized_shape)
     got = shape[-len(wanted) :]
     if got != wanted:
-        text = (
-            f"expects a shape that ends in {times(*wanted)}, but gets {times(*shape)}"
+        ends = f"ends in {times(*wanted)}, but gets {times(*shape)}"
+        raise CountError(
+            f"expects a shape that {ends}", math.prod(wanted), math.prod(got)
         )
-        raise CountError(text, math.prod(wanted), math.prod(got))
     return _scaled(layer, shape, *wanted)
 
 
@@ -350,16 +345,14 @@ def linear(layer: nn.Linear, shape: Shape) -> Step:
     if features != gets:
         text = f"expects {features:,} features, but gets {times(*shape)}"
         if places:
-            total = math.prod(shape)
-            fits = "fits" if total == features else "doesn't fit either"
+            fits = "fits" if math.prod(shape) == features else "doesn't fit either"
             text += (
-                f". A Linear works on the last dimension only, which is {gets}: an nn."
-                f"Flatten() before it is missing. {product(*shape)} = {total:,} {fits}"
+                f". A Linear works on the last dimension only, which is {gets}: an "
+                f"nn.Flatten() before it is missing. {worked(*shape)} {fits}"
             )
         raise CountError(text, features, gets)
     return Step(
         output_shape=(*places, outputs),
-        **weighted(layer, places, [features], outputs),
-        macs_formula=worked(*places, features, outputs),
+        **_weighted(layer, places, [features], outputs),
         layer=f"{type(layer).__name__} {features:,}→{outputs:,}",
     )

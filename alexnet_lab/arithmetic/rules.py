@@ -9,8 +9,6 @@ layer's settings only, never at its tensors. To teach the ledger a layer of your
     def halve(layer, shape):
         channels, height, width = shape
         return Step(output_shape=(channels, height // 2, width // 2))
-
-The rules for torch.nn are in layers.py.
 """
 
 from __future__ import annotations
@@ -35,16 +33,15 @@ class Step:
 
     Shapes have no batch; counts are for one image. The formulas end in the result they
     give, as in `(11·11·3 + 1)·96 = 34,944`, and are empty where there is none.
+    `parameters` are numbers that training changes; `macs` multiply-accumulates with
+    weights, of which a pool, a norm or an activation has none; `connections` LeCun's
+    count, for each output its weights and its bias.
 
-    - parameters: numbers that training changes;
-    - macs: multiply-accumulates with weights; a pool, a norm or an activation has none;
-    - connections: LeCun's count: for each output its weights and its bias;
     - window: what the positions of the output read of the layer's input, down and
       across; None where they have no place in the image, or no even spacing;
     - leftover: positions of the padded input after the last window, never read, as one
       number where height and width agree, else (height, width);
-    - layer: what it is, on one short line, as in `Conv2d 5×5 p2 g2`; by default the
-      name of its type.
+    - layer: what it is, as in `Conv2d 5×5 p2 g2`; by default the name of its type.
     """
 
     output_shape: Shape
@@ -63,12 +60,11 @@ class Step:
 class Row(Step):
     """A layer in its place: what its rule says, and what follows from the others'.
 
-    - name: the layer's name, those of nested nn.Sequential joined by dots;
-    - module: the layer itself;
-    - parameters: 0 where the layer stood in an earlier row (`shared with …`);
-    - field: what the positions of the output read of the network's input, down and
-      across; None after a layer without a window. It follows the windows alone: what
-      Group-, Instance- and LayerNorm learn from the whole map is left out.
+    Names in nested nn.Sequential are joined by dots. `parameters` is 0 where the layer
+    stood in an earlier row (`shared with …`). `field` is what the positions of the
+    output read of the network's input, down and across; None after a layer without a
+    window. It follows the windows alone: what Group-, Instance- and LayerNorm learn
+    from the whole map is left out.
     """
 
     name: str
@@ -99,10 +95,9 @@ class Row(Step):
         """
         if self.field is None:
             raise ValueError(f"{self.name} has no receptive field, as it has no map")
-        _, high, wide = self.output_shape
+        (down, across), (_, high, wide) = self.field, self.output_shape
         if not (0 <= i < high and 0 <= j < wide):
             raise ValueError(f"{self.name}'s map is {high}×{wide}: no unit ({i}, {j})")
-        down, across = self.field
         top, left = down.offset + i * down.jump, across.offset + j * across.jump
         return top, left, down.size, across.size
 
@@ -136,15 +131,15 @@ def rule(*layer_types: type[nn.Module]) -> Callable[[Rule], Rule]:
     raise ValueError with a message that reads on after the layer's name, such as
     "expects 3 channels, but gets 1". Used on no type of layer it raises TypeError.
     """
-    modules = [t for t in layer_types if isinstance(t, type)]
-    if not modules or not all(issubclass(t, nn.Module) for t in layer_types):
+    types = [t for t in layer_types if isinstance(t, type) and issubclass(t, nn.Module)]
+    if not types or len(types) < len(layer_types):
         raise TypeError(
             "rule takes the types it serves: write @rule(MyLayer) above the function, "
             f"where MyLayer is a subclass of nn.Module, not {layer_types}."
         )
 
     def register(function: Rule) -> Rule:
-        _RULES.update(dict.fromkeys(layer_types, function))
+        _RULES.update(dict.fromkeys(types, function))
         return function
 
     return register
@@ -157,15 +152,39 @@ def rule_of(layer_type: type[nn.Module]) -> Rule:
     own, still computes what nn.Conv2d does, as far as the ledger is concerned.
     UnknownLayerError if there is none, or if the type replaces its parent's forward.
     """
-    computes = {"forward", "__call__", "_conv_forward"}
-    overridden = False
+    name, overridden = layer_type.__name__, False
     for parent in layer_type.__mro__:
-        if parent in _RULES:
-            if overridden:
-                raise UnknownLayerError(_own_forward(layer_type, parent))
+        if parent in _RULES and not overridden:
             return _RULES[parent]
-        overridden |= not computes.isdisjoint(vars(parent))
-    raise UnknownLayerError(_no_rule(layer_type.__name__))
+        if parent in _RULES:
+            base = parent.__name__
+            full = f"nn.{base}" if parent.__module__.startswith("torch.nn.") else base
+            raise UnknownLayerError(
+                _OWN_FORWARD.format(name=name, base=base, full=full)
+            )
+        overridden |= not _COMPUTES.isdisjoint(vars(parent))
+    raise UnknownLayerError(_NO_RULE.format(name=name, lower=name.lower()))
+
+
+_COMPUTES = {"forward", "__call__", "_conv_forward"}
+_NO_RULE = """the ledger has no rule for {name}.
+If {name} runs its children in order, make it an nn.Sequential. Else teach the ledger:
+
+    from alexnet_lab.arithmetic import Step, rule
+
+    @rule({name})
+    def {lower}_rule(layer, shape):  # the shape without the batch: (3, 227, 227)
+        return Step(output_shape=shape, parameters=0, macs=0)
+"""
+_OWN_FORWARD = """{name} derives from {base} but computes in its own way
+({name}.forward), so that the rule of {base} may not hold. If it does hold, say so:
+
+    from alexnet_lab.arithmetic import rule, rule_of
+
+    rule({name})(rule_of({full}))
+
+If it doesn't, write a rule with @rule({name}); see alexnet_lab/arithmetic/rules.py.
+"""
 
 
 def is_container(module: nn.Module) -> bool:
@@ -181,45 +200,21 @@ def step(layer: nn.Module, shape: Shape) -> Step:
 
     UnknownLayerError if no rule serves the layer, ValueError if it rejects the shape.
     """
-    kind = type(layer)
+    name = type(layer).__name__
     if "forward" in vars(layer):
-        raise UnknownLayerError(
-            f"this {kind.__name__} got a forward of its own, which no rule can know."
-        )
+        why = f"this {name} got a forward of its own, which no rule can know."
+        raise UnknownLayerError(why)
     # weight_norm, spectral_norm and pruning leave these behind
     marks = {"weight_g", "weight_orig", "parametrizations"}
     if not marks.isdisjoint({*layer._parameters, *layer._modules}):
         raise UnknownLayerError(
-            f"the weights of this {kind.__name__} come from torch.nn.utils or its "
-            "parametrize, and its rule doesn't know how many parameters that takes."
+            f"the weights of this {name} come from torch.nn.utils or its parametrize, "
+            "and its rule doesn't know how many parameters that takes."
         )
-    result = rule_of(kind)(layer, shape)
+    if getattr(layer, "return_indices", False):
+        why = "an nn.Sequential can't hand two things on; leave return_indices out"
+        raise ValueError(f"returns indices beside its maps, but {why}")
+    result = rule_of(type(layer))(layer, shape)
     if not isinstance(result, Step):
-        raise TypeError(f"the rule of {kind.__name__} must return a Step: {result!r}.")
-    return result if result.layer else dataclasses.replace(result, layer=kind.__name__)
-
-
-def _no_rule(name: str) -> str:
-    return f"""the ledger has no rule for {name}.
-If {name} runs its children in order, make it an nn.Sequential. Else teach the ledger:
-
-    from alexnet_lab.arithmetic import Step, rule
-
-    @rule({name})
-    def {name.lower()}_rule(layer, shape):  # the shape without the batch: (3, 227, 227)
-        return Step(output_shape=shape, parameters=0, macs=0)
-"""
-
-
-def _own_forward(layer_type: type, parent: type) -> str:
-    name, base = layer_type.__name__, parent.__name__
-    full = f"nn.{base}" if parent.__module__.startswith("torch.nn.") else base
-    return f"""{name} derives from {base} but computes in its own way ({name}.forward),
-so that the rule of {base} may not hold. If it does hold, say so:
-
-    from alexnet_lab.arithmetic import rule, rule_of
-
-    rule({name})(rule_of({full}))
-
-If it doesn't, write a rule with @rule({name}); see alexnet_lab/arithmetic/rules.py.
-"""
+        raise TypeError(f"the rule of {name} must return a Step: {result!r}.")
+    return result if result.layer else dataclasses.replace(result, layer=name)

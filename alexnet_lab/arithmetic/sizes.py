@@ -50,8 +50,8 @@ class Sweep:
 
     `before` and `after` are the positions which padding adds, `span` those from the
     window's first element to its last, `positions` the output's size. The last window
-    leaves `leftover` positions of the padded input, or sticks out of it by `overhang`
-    in ceil mode, which drops windows that start past the input (`dropped`).
+    leaves `leftover` positions at the end of the padded input, or sticks out of it by
+    `overhang` in ceil mode, which drops windows that start past the input (`dropped`).
     """
 
     def __init__(self, size: int, kernel_size: int, stride: int = 1,
@@ -66,18 +66,25 @@ class Sweep:
             raise TypeError(f"ceil_mode must be True or False, not {ceil_mode!r}.")
         self.ceil_mode = ceil_mode
         self.before, self.after = self._ends(padding)
-        self.padded = self.before + self.size + self.after
-        room = self.padded - self.span
+        padded = self.before + self.size + self.after
+        room = padded - self.span
         fit = (-(-room // self.stride) if ceil_mode else room // self.stride) + 1
         # Ceil mode's last start lies in the input, or in the padding before it.
         starts = (self.before + self.size - 1) // self.stride + 1
         self.positions = min(fit, starts) if ceil_mode else fit
         self.dropped = fit - self.positions
-        end = (self.positions - 1) * self.stride + self.span
-        self.leftover = max(0, self.padded - end)
-        self.overhang = max(0, end - self.padded)
+        left = room - (self.positions - 1) * self.stride
+        self.leftover, self.overhang = max(0, left), max(0, -left)
         if self.positions < 1:
-            raise SizeError(self._misfit())
+            window, place = f"A window of {self.kernel_size}", f"{self.size}"
+            if self.dilation > 1:
+                window += f" with dilation {self.dilation} spans {self.span} and"
+            if padded > self.size:
+                place += f" padded to {padded}"
+            raise SizeError(
+                f"{window} does not fit into {place}: {self.working}. "
+                f"The smallest size that works is {self.smallest(1)}."
+            )
 
     @property
     def field(self) -> Field:
@@ -86,7 +93,7 @@ class Sweep:
 
     @property
     def working(self) -> str:
-        """The working on one line, result included; see `size_formula`."""
+        """The working on one line, result included."""
         left, right = "⌈⌉" if self.ceil_mode else "⌊⌋"
         window, ends = f"{self.kernel_size}", f"{self.before} + {self.after}"
         if self.dilation > 1:
@@ -123,17 +130,6 @@ class Sweep:
                 f"dimension, or a pair (before, after), not {padding!r}."
             )
         return _whole("padding", ends[0], 0), _whole("padding", ends[1], 0)
-
-    def _misfit(self) -> str:
-        window, room = f"A window of {self.kernel_size}", f"{self.size}"
-        if self.dilation > 1:
-            window += f" with dilation {self.dilation} spans {self.span} and"
-        if self.padded > self.size:
-            room += f" padded to {self.padded}"
-        return (
-            f"{window} does not fit into {room}: {self.working}. "
-            f"The smallest size that works is {self.smallest(1)}."
-        )
 
 
 def output_size(size: int, kernel_size: int, stride: int = 1, padding: Padding = 0,
@@ -176,26 +172,15 @@ def size_formula(size: int, kernel_size: int, stride: int = 1, padding: Padding 
 
 def leftover(size: int, kernel_size: int, stride: int = 1, padding: Padding = 0,
              dilation: int = 1, ceil_mode: bool = False) -> int:  # fmt: skip
-    """Return how many positions after the last window are never read.
+    """Return how many positions of the padded input lie after the last window, unread.
 
-    They are counted at the end of the *padded* input; 0 where ceil mode's last window
-    overhangs it. Gaps between windows (a stride larger than the window) do not count.
-    Arguments and errors are those of `output_size`. Taught in 04.
+    Gaps between windows (a stride larger than the window) do not count. Arguments and
+    errors are those of `output_size`. Taught in 04.
 
     >>> leftover(224, kernel_size=11, stride=4)
     1
     """
     return Sweep(size, kernel_size, stride, padding, dilation, ceil_mode).leftover
-
-
-def overhang(size: int, kernel_size: int, stride: int = 1, padding: Padding = 0,
-             dilation: int = 1, ceil_mode: bool = False) -> int:  # fmt: skip
-    """Return by how many positions ceil mode's last window leaves the padded input.
-
-    >>> overhang(224, kernel_size=11, stride=4, ceil_mode=True)
-    3
-    """
-    return Sweep(size, kernel_size, stride, padding, dilation, ceil_mode).overhang
 
 
 def smallest_input(kernel_size: int, stride: int = 1, padding: Padding = 0,
@@ -227,21 +212,18 @@ def receptive_field(
     >>> receptive_field(*receptive_field(1, 1, 11, 4), 3, 2)
     (19, 8)
     """
-    before = Field(_whole("field", field), _whole("jump", jump))
     span = _whole("dilation", dilation) * (_whole("kernel_size", kernel_size) - 1) + 1
-    return before.through(Field(span, _whole("stride", stride)))[:2]
+    field, jump = _whole("field", field), _whole("jump", jump)
+    return field + (span - 1) * jump, jump * _whole("stride", stride)
 
 
 def _whole(name: str, value: int, least: int = 1) -> int:
     """Return `value` as an int of at least `least`, or say what is wrong with it."""
-    if isinstance(value, (tuple, list)):
-        raise TypeError(
-            f"{name} is {value!r}, but this is the arithmetic of one dimension at a "
-            "time: ask once for the height and once for the width."
-        )
     if isinstance(value, bool) or not hasattr(value, "__index__"):
-        kind = type(value).__name__
-        raise TypeError(f"{name} must be a whole number, but is {value!r} ({kind}).")
+        text = f"{name} must be a whole number, but is {value!r}."
+        if isinstance(value, (tuple, list)):
+            text += " Ask for one dimension at a time: for the height, for the width."
+        raise TypeError(text)
     number = operator.index(value)  # takes NumPy's integers too
     if number < least:
         raise ValueError(f"{name} must be at least {least}, but is {number}.")

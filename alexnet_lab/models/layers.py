@@ -154,7 +154,7 @@ rule(ScaledTanh)(rule_of(nn.Tanh))
 def _subsampling(layer: Subsampling, shape: Shape) -> Step:
     channels, *size = image(shape)
     expect_channels(layer.channels, shape)
-    height, width = ways = slide(size, kernel_size=2, stride=2)
+    height, width = ways = slide(size, 2, 2)
     outputs = channels * height.positions * width.positions
     return slid(
         ways,
