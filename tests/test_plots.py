@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from alexnet_lab import ledger, output_size, plots
-from alexnet_lab.arithmetic.sizes import Sweep, leftover, size_formula
+from alexnet_lab.arithmetic.sizes import Sweep, size_formula
 from alexnet_lab.plots.fields import growing
 from alexnet_lab.plots.sliding import Sliding
 from alexnet_lab.plots.style import cut_off, overlapping
@@ -170,9 +170,9 @@ def test_windows_say_what_the_arithmetic_says(size, kernel, stride, padding, cei
     assert outputs[0] == 0
     assert outputs[-1] == output_size(*numbers) - 1
     said = " ".join(texts(figure))
-    assert ("left over" in said) == (leftover(*numbers) > 0)
-    over = Sweep(*numbers).overhang
-    assert (f"{over} over the edge" in said) == (over > 0)
+    sweep = Sweep(*numbers)
+    assert ("left over" in said) == (sweep.leftover > 0)
+    assert (f"{sweep.overhang} over the edge" in said) == (sweep.overhang > 0)
 
 
 def test_the_right_edge_of_224_shows_the_pixel_that_no_window_reads():

@@ -10,16 +10,13 @@ from alexnet_lab.arithmetic.rules import Row, Step, UnknownLayerError, rule, rul
 from alexnet_lab.arithmetic.sizes import (
     Field,
     SizeError,
-    leftover,
     output_size,
-    receptive_field,
     size_formula,
-    smallest_input,
 )
 from alexnet_lab.arithmetic.verification import torchinfo_text
 
 __all__ = [
     "Field", "Ledger", "LedgerError", "Row", "SizeError", "Step", "UnknownLayerError",
-    "leftover", "ledger", "named_layers", "output_size", "receptive_field", "rule",
-    "rule_of", "size_formula", "smallest_input", "torchinfo_text",
+    "ledger", "named_layers", "output_size", "rule", "rule_of", "size_formula",
+    "torchinfo_text",
 ]  # fmt: skip

@@ -60,9 +60,10 @@ class Ledger:
         """
         if len(self.input_shape) != 3:
             return None
-        images = advice.image_layers([row.module for row in self.rows])
         channels, *size = self.input_shape
-        return advice.smallest_square(images, channels, max(size))
+        images = advice.image_layers([row.module for row in self.rows])
+        fit = advice.squares(images, channels, max(size))
+        return fit[0] if fit else None
 
     @property
     def caption(self) -> str:
@@ -73,11 +74,10 @@ class Ledger:
         side, modules = self.minimum_input, [row.module for row in self.rows]
         if side in (None, 1):
             return text
-        images = advice.image_layers(modules)
-        if len(images) == len(modules):
+        after = modules[len(advice.image_layers(modules)) :]
+        if not after:
             return f"{text} · smallest square input {side}"
-        end = type(modules[len(images)]).__name__
-        return f"{text} · at least {side}×{side} to reach the {end}"
+        return f"{text} · at least {side}×{side} to reach the {type(after[0]).__name__}"
 
     def verify(self) -> Verification:
         """Run the network once with torchinfo and compare every row. Taught in 01."""
@@ -100,14 +100,12 @@ class Ledger:
 
     def __str__(self) -> str:
         """The table; where standard output lacks ⌊, −, … (Windows' pipes), without."""
-        totals = self.total_parameters, self.total_macs
-        return printable(tables.text(self.rows, totals, self.caption))
+        return printable(tables.text(self.rows, self.caption))
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        totals = self.total_parameters, self.total_macs
-        return tables.html(self.rows, totals, self.caption)
+        return tables.html(self.rows, self.caption)
 
 
 def ledger(net: nn.Module, input_shape: Sequence[int]) -> Ledger:
@@ -123,12 +121,12 @@ def ledger(net: nn.Module, input_shape: Sequence[int]) -> Ledger:
 
     Raises:
         UnknownLayerError: a layer without a rule; the message shows how to add one.
-        LedgerError: a layer that rejects its input (a ValueError); the message shows
-            the arithmetic and what would fit.
+        LedgerError: a layer rejects its input; the message shows what would fit.
         TypeError, ValueError: an input_shape that is none.
     """
     shape = start = _checked(input_shape)
     named, rows = list(named_layers(net)), list[Row]()
+    modules = [layer for _, layer in named]
     first_name: dict[int, str] = {}
     field: Fields | None = (Field(), Field()) if len(shape) == 3 else None
     for name, layer in named:
@@ -137,7 +135,6 @@ def ledger(net: nn.Module, input_shape: Sequence[int]) -> Ledger:
         except UnknownLayerError as error:
             raise UnknownLayerError(f"{advice.called(name)}: {error}") from None
         except ValueError as error:
-            modules = [module for _, module in named]
             text = advice.explain(error, name, modules, start, rows)
             raise LedgerError(text) from error
         if field and step.window:
@@ -167,17 +164,15 @@ def named_layers(net: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Mod
 
 def _checked(input_shape: Sequence[int]) -> Shape:
     """Return the shape as a tuple of ints, or say what is wrong with it."""
-    right = "(channels, height, width), such as (3, 227, 227), or (features,)"
+    right = "a tuple, (channels, height, width), such as (3, 227, 227), or (features,)"
+    wrong = f"input_shape must be {right}, but is {input_shape!r}"
     if isinstance(input_shape, str) or not isinstance(input_shape, Sequence):
-        raise TypeError(f"input_shape must be a tuple, {right}, not {input_shape!r}.")
+        raise TypeError(f"{wrong}.")
     shape = tuple(input_shape)
     if not all(type(n) is int for n in shape):
-        raise TypeError(f"input_shape must hold whole numbers, but is {shape}.")
+        raise TypeError(f"{wrong}: these must be whole numbers.")
     if len(shape) == 4:
-        without = f"leave out the batch and write {shape[1:]}"
-        raise ValueError(f"input_shape {shape} has four numbers: {without}.")
-    if not 1 <= len(shape) <= 3:
-        raise ValueError(f"input_shape must be {right}, but is {shape}.")
-    if min(shape) < 1:
-        raise ValueError(f"input_shape must hold numbers of at least 1: {shape}.")
+        raise ValueError(f"{wrong}: leave out the batch and write {shape[1:]}.")
+    if not 1 <= len(shape) <= 3 or min(shape) < 1:
+        raise ValueError(f"{wrong}: one to three numbers, each at least 1.")
     return shape

@@ -1,14 +1,7 @@
 """What a rule says of a layer, what a row of the ledger is, and where rules are kept.
 
 A rule takes a layer and the shape that enters it, without the batch, and looks at the
-layer's settings only, never at its tensors. To teach the ledger a layer of your own:
-
-    from alexnet_lab.arithmetic import Step, rule
-
-    @rule(Halve)
-    def halve(layer, shape):
-        channels, height, width = shape
-        return Step(output_shape=(channels, height // 2, width // 2))
+layer's settings only, never at its tensors. `_NO_RULE` shows how to write one.
 """
 
 from __future__ import annotations
@@ -81,11 +74,6 @@ class Row(Step):
     def jump(self) -> int | Pair | None:
         """Pixels of the input from one position to the next."""
         return one(way.jump for way in self.field) if self.field else None
-
-    @property
-    def offset(self) -> int | Pair | None:
-        """Pixel at which the first position's field begins; negative in the padding."""
-        return one(way.offset for way in self.field) if self.field else None
 
     def sees(self, i: int, j: int) -> tuple[int, int, int, int]:
         """Return (top, left, height, width) of the pixels that position (i, j) reads.

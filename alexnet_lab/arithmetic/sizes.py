@@ -83,7 +83,7 @@ class Sweep:
                 place += f" padded to {padded}"
             raise SizeError(
                 f"{window} does not fit into {place}: {self.working}. "
-                f"The smallest size that works is {self.smallest(1)}."
+                f"The smallest size that works is {self.smallest}."
             )
 
     @property
@@ -107,14 +107,13 @@ class Sweep:
         why = "the last window would start past the input and is dropped"
         return f"{text} − {self.dropped} = {result} ({why})"
 
-    def smallest(self, positions: int) -> int:
-        """Return the smallest size that gives at least so many positions."""
-        ends, steps = self.before + self.after, positions - 1
-        if not self.ceil_mode:
-            return max(1, steps * self.stride + self.span - ends)
-        # Rounded up, any part of a step counts, but the last window starts inside.
-        enough = (steps - 1) * self.stride + 1 + self.span - ends
-        return max(1, enough, steps * self.stride + 1 - self.before)
+    @property
+    def smallest(self) -> int:
+        """The smallest size into which the window fits once."""
+        fits = self.span - self.before - self.after
+        if self.ceil_mode:  # part of a step is enough, but it must start inside
+            return max(1, fits - self.stride + 1, 1 - self.before)
+        return max(1, fits)
 
     def _ends(self, padding: Padding) -> tuple[int, int]:
         if padding == "valid":
@@ -168,53 +167,6 @@ def size_formula(size: int, kernel_size: int, stride: int = 1, padding: Padding 
     '⌊(32 − 2·(3 − 1) − 1 + 2·2)/1⌋ + 1 = 32'
     """
     return Sweep(size, kernel_size, stride, padding, dilation, ceil_mode).working
-
-
-def leftover(size: int, kernel_size: int, stride: int = 1, padding: Padding = 0,
-             dilation: int = 1, ceil_mode: bool = False) -> int:  # fmt: skip
-    """Return how many positions of the padded input lie after the last window, unread.
-
-    Gaps between windows (a stride larger than the window) do not count. Arguments and
-    errors are those of `output_size`. Taught in 04.
-
-    >>> leftover(224, kernel_size=11, stride=4)
-    1
-    """
-    return Sweep(size, kernel_size, stride, padding, dilation, ceil_mode).leftover
-
-
-def smallest_input(kernel_size: int, stride: int = 1, padding: Padding = 0,
-                   dilation: int = 1, ceil_mode: bool = False,
-                   output: int = 1) -> int:  # fmt: skip
-    """Return the smallest size that gives at least `output` positions.
-
-    Applied from the last layer back to the first it gives the smallest input of a
-    whole stack. Other arguments and errors are those of `output_size`. Taught in 04.
-
-    >>> smallest_input(kernel_size=3, stride=2, output=6)
-    13
-    """
-    least = _whole("output", output)
-    enough = _whole("dilation", dilation) * _whole("kernel_size", kernel_size)
-    sweep = Sweep(enough, kernel_size, stride, padding, dilation, ceil_mode)
-    return sweep.smallest(least)
-
-
-def receptive_field(
-    field: int, jump: int, kernel_size: int, stride: int = 1, dilation: int = 1
-) -> tuple[int, int]:
-    """Carry a receptive field and a jump through one layer, along one dimension.
-
-    The field is how many pixels of the input one position depends on, the jump how
-    many lie between one position and the next: 1 and 1 at the start. After the layer
-    they are field + dilation·(kernel_size − 1)·jump, and jump·stride.
-
-    >>> receptive_field(*receptive_field(1, 1, 11, 4), 3, 2)
-    (19, 8)
-    """
-    span = _whole("dilation", dilation) * (_whole("kernel_size", kernel_size) - 1) + 1
-    field, jump = _whole("field", field), _whole("jump", jump)
-    return field + (span - 1) * jump, jump * _whole("stride", stride)
 
 
 def _whole(name: str, value: int, least: int = 1) -> int:

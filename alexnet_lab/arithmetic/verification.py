@@ -63,10 +63,7 @@ def verify(net: nn.Module, input_shape: Sequence[int], rows: Sequence[Row]
     multiply-adds (other layers may name their parameters as they like, and torchinfo
     goes by names). The net runs in evaluation mode on one image of zeros, on the device
     of its parameters. Its modes and averages and the random numbers stay as they were.
-
-    Raises:
-        ValueError: the net has lazy layers that haven't run yet.
-        RuntimeError: the network doesn't run on such an input.
+    ValueError if it has lazy layers that haven't run, RuntimeError if it doesn't run.
     """
     if any(is_lazy(parameter) for parameter in net.parameters()):
         image = ", ".join(f"{n}" for n in (1, *input_shape))
@@ -75,7 +72,7 @@ def verify(net: nn.Module, input_shape: Sequence[int], rows: Sequence[Row]
             f"lazy layers. Run it once yourself first: net(torch.zeros({image}))"
         )
     wanted = {id(row.module) for row in rows}  # the others are containers
-    ran = (info for info in _summary(net, input_shape) if info.executed)
+    ran = [info for info in _summary(net, input_shape) if info.executed]
     found = [info for info in ran if id(info.module) in wanted]
     comparisons = [_differences(*both) for both in zip(rows, found, strict=True)]
     seen = sum(0 if info.is_recursive else info.num_params for info in found)
@@ -83,14 +80,11 @@ def verify(net: nn.Module, input_shape: Sequence[int], rows: Sequence[Row]
 
 
 def torchinfo_text(statistics: object) -> str:
-    """What torchinfo prints, the same on every Python.
+    """What torchinfo prints, the same on every Python, of what its `summary` returns.
 
     Its total of mult-adds is in millions, `(M)`, billions, `(G)`, or more. From Python
     3.11 on torchinfo 1.8 writes the name of its own constant there instead, which
-    speaks of bytes.
-
-    Args:
-        statistics: what `torchinfo.summary` returns.
+    speaks of bytes. Taught in 01.
     """
     return re.sub(r"\(Units\.([MGT])[A-Z]+\)", r"(\1)", str(statistics))
 
@@ -108,12 +102,9 @@ def _differences(row: Row, info: Any) -> list[str]:
 
 
 def _mult_adds(row: Row) -> list[int]:
-    """Return what torchinfo may call mult-adds, from the ledger's numbers (see above).
-
-    Empty where they cannot tell: a layer of one's own, or a norm's second appearance.
-    """
+    """Return what torchinfo may call mult-adds (see above); empty if nothing tells."""
     if not type(row.module).__module__.startswith("torch.nn."):
-        return []
+        return []  # its parameters may have any names
     if isinstance(row.module, nn.Conv2d):
         return [row.connections]
     if isinstance(row.module, nn.Linear):
