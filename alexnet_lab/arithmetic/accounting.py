@@ -4,8 +4,6 @@ It never runs the network and never makes a tensor; `Ledger.verify` runs it, onc
 compares. The rules, layer by layer, are in layers.py.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

@@ -4,8 +4,6 @@ A square input is too small for a net, fits, or is too large, in this order as i
 so that halving the range finds the ends; those that are reported were tried.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import partial

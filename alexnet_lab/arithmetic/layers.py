@@ -1,9 +1,6 @@
 """What rules share, and those for the layers of torch.nn that image classifiers use."""
 
-from __future__ import annotations
-
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
@@ -87,10 +84,9 @@ def worked(*factors: Any, result: int | None = None) -> str:
     return f"{text} = {math.prod(factors) if result is None else result:,}"
 
 
-def _weighted(layer: Any, places: Sequence[int], reads: Sequence[int],
-              outputs: int) -> dict[str, Any]:  # fmt: skip
+def _weighted(bias: object, places: list[int], reads: list[int], outputs: int) -> dict:
     """Count the weights and work of `outputs` units in each place, biases if any."""
-    weights, biases = math.prod(reads), int(layer.bias is not None)
+    weights, biases = math.prod(reads), int(bias is not None)
     parameters = (weights + biases) * outputs
     macs = math.prod(places) * outputs * weights
     read = "·".join(f"{n:,}" for n in reads)
@@ -112,11 +108,10 @@ def short(value: Any) -> str:
 
 
 @rule(nn.Conv2d)  # and nn.LazyConv2d, which leaves in_channels at 0 until it has run
-def conv2d(layer: nn.Conv2d, shape: Shape) -> Step:
-    """Size by `output_size`; (kernel·kernel·in/groups + 1)·out parameters."""
+def _conv2d(layer: nn.Conv2d, shape: Shape) -> Step:
     channels, *size = image(shape)
     expect_channels(layer.in_channels or channels, shape)
-    outputs, groups = layer.out_channels, layer.groups
+    groups = layer.groups
     if channels % groups:
         raise ValueError(f"cannot divide {channels} channels into {groups} groups")
     ways = slide(size, layer.kernel_size, layer.stride, layer.padding, layer.dilation)
@@ -125,17 +120,15 @@ def conv2d(layer: nn.Conv2d, shape: Shape) -> Step:
         if most is not None and way.after > most:
             copies = f"{layer.padding_mode} copies of {way.size} pixels"
             raise ValueError(f"pads {way.after} by {copies}, which give {most} at most")
-    places, reads = (
-        [n.positions for n in ways],
-        (*layer.kernel_size, channels // groups),
-    )
-    counts = _weighted(layer, places, reads, outputs)
-    return slid(ways, outputs, **counts, layer=_window_label(layer, layer.stride))
+    places = [way.positions for way in ways]
+    reads = [*layer.kernel_size, channels // groups]
+    counts = _weighted(layer.bias, places, reads, layer.out_channels)
+    label = _window_label(layer, layer.stride)
+    return slid(ways, layer.out_channels, **counts, layer=label)
 
 
 @rule(nn.MaxPool2d, nn.AvgPool2d)
-def pool2d(layer: Any, shape: Shape) -> Step:
-    """Size by `output_size`, channel by channel; the stride defaults to the window."""
+def _pool2d(layer: Any, shape: Shape) -> Step:
     channels, *size = image(shape)
     stride = layer.kernel_size if layer.stride is None else layer.stride
     setting = layer.kernel_size, stride, layer.padding, getattr(layer, "dilation", 1)
@@ -165,7 +158,7 @@ def _window_label(layer: Any, stride: Any) -> str:
 
 
 @rule(nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-def adaptive_pool2d(layer: Any, shape: Shape) -> Step:
+def _adaptive_pool2d(layer: Any, shape: Shape) -> Step:
     """The output size is given (None keeps the input's), and the windows follow."""
     channels, *size = image(shape)
     if layer.output_size is None:
@@ -201,7 +194,7 @@ def _adaptive(size: int, output: int) -> tuple[str, Field | None]:
 
 
 @rule(nn.ConstantPad2d)  # and nn.ZeroPad2d
-def pad2d(layer: Any, shape: Shape) -> Step:
+def _pad2d(layer: Any, shape: Shape) -> Step:
     """Each end of each direction grows by its padding, or shrinks if it's negative."""
     channels, *size = image(shape)
     left, right, top, bottom = layer.padding
@@ -214,7 +207,7 @@ def pad2d(layer: Any, shape: Shape) -> Step:
         workings.append(f"{n}{text} = {output[-1]}")
         if output[-1] < 1 or cropped[-1] > n:
             raise ValueError(f"cuts everything away: {workings[-1]}")
-    label = f"{left}" if len(set(layer.padding)) == 1 else f"{tuple(layer.padding)}"
+    label = left if len(set(layer.padding)) == 1 else tuple(layer.padding)
     return Step(
         output_shape=(channels, *output),
         formula=both_ways(*workings),
@@ -230,28 +223,24 @@ def pad2d(layer: Any, shape: Shape) -> Step:
     nn.SELU, nn.SiLU, nn.Sigmoid, nn.Softplus, nn.Softshrink, nn.Softsign, nn.Tanh,
     nn.Tanhshrink, nn.Threshold,
 )  # fmt: skip
-def elementwise(layer: nn.Module, shape: Shape) -> Step:
-    """Number by number."""
+def _elementwise(layer: nn.Module, shape: Shape) -> Step:
     return unchanged(shape)
 
 
 @rule(nn.Softmax, nn.LogSoftmax)
-def softmax(layer: Any, shape: Shape) -> Step:
-    """Along one dimension, which must exist."""
+def _softmax(layer: Any, shape: Shape) -> Step:
     if layer.dim is not None:
         _dimension(layer.dim, shape)
     return unchanged(shape)
 
 
 @rule(nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
-def dropout(layer: Any, shape: Shape) -> Step:
-    """The identity, as far as shapes go."""
+def _dropout(layer: Any, shape: Shape) -> Step:
     return unchanged(shape, layer=f"{type(layer).__name__} {layer.p:g}")
 
 
 @rule(nn.PReLU)
-def prelu(layer: nn.PReLU, shape: Shape) -> Step:
-    """One trainable slope, or one for each channel."""
+def _prelu(layer: nn.PReLU, shape: Shape) -> Step:
     slopes = layer.num_parameters
     if slopes > 1:
         expect_channels(slopes, shape)
@@ -259,8 +248,7 @@ def prelu(layer: nn.PReLU, shape: Shape) -> Step:
 
 
 @rule(nn.LocalResponseNorm)
-def local_response_norm(layer: nn.LocalResponseNorm, shape: Shape) -> Step:
-    """Across neighbouring channels; no parameters."""
+def _local_response_norm(layer: nn.LocalResponseNorm, shape: Shape) -> Step:
     if len(shape) < 2:
         raise ValueError(f"expects channels of maps, but gets {shape[0]:,} features")
     return unchanged(shape, layer=f"LocalResponseNorm {layer.size}")
@@ -268,7 +256,7 @@ def local_response_norm(layer: nn.LocalResponseNorm, shape: Shape) -> Step:
 
 @rule(nn.BatchNorm1d, nn.LazyBatchNorm1d, nn.BatchNorm2d, nn.LazyBatchNorm2d,
       nn.InstanceNorm2d, nn.LazyInstanceNorm2d)  # fmt: skip
-def norm(layer: Any, shape: Shape) -> Step:
+def _norm(layer: Any, shape: Shape) -> Step:
     """One scale and one shift a channel; running averages are no parameters."""
     if not isinstance(layer, (nn.BatchNorm1d, nn.LazyBatchNorm1d)):
         image(shape)
@@ -284,22 +272,19 @@ def norm(layer: Any, shape: Shape) -> Step:
 
 
 @rule(nn.GroupNorm)
-def group_norm(layer: nn.GroupNorm, shape: Shape) -> Step:
-    """One scale and one shift a channel."""
+def _group_norm(layer: nn.GroupNorm, shape: Shape) -> Step:
     expect_channels(layer.num_channels, shape)
     return _scaled(layer, shape, layer.num_channels)
 
 
 @rule(nn.LayerNorm, nn.RMSNorm)
-def layer_norm(layer: Any, shape: Shape) -> Step:
+def _layer_norm(layer: Any, shape: Shape) -> Step:
     """A scale, and in LayerNorm a shift, for each number of the trailing dimensions."""
     wanted = tuple(layer.normalized_shape)
     got = shape[-len(wanted) :]
     if got != wanted:
         ends = f"ends in {times(*wanted)}, but gets {times(*shape)}"
-        raise CountError(
-            f"expects a shape that {ends}", math.prod(wanted), math.prod(got)
-        )
+        raise CountError(f"expects a shape that {ends}", *map(math.prod, (wanted, got)))
     return _scaled(layer, shape, *wanted)
 
 
@@ -313,7 +298,7 @@ def _scaled(layer: Any, shape: Shape, *sizes: int) -> Step:
 
 
 @rule(nn.Flatten)
-def flatten(layer: nn.Flatten, shape: Shape) -> Step:
+def _flatten(layer: nn.Flatten, shape: Shape) -> Step:
     """Dimensions start_dim to end_dim become one; the batch is dimension 0."""
     start, end = (_dimension(dim, shape) for dim in (layer.start_dim, layer.end_dim))
     if start > end:
@@ -338,8 +323,7 @@ def _dimension(dim: int, shape: Shape) -> int:
 
 
 @rule(nn.Linear)  # and nn.LazyLinear, which leaves in_features at 0 until it has run
-def linear(layer: nn.Linear, shape: Shape) -> Step:
-    """(in + 1)·out parameters, applied along the last dimension."""
+def _linear(layer: nn.Linear, shape: Shape) -> Step:
     *places, gets = shape
     features, outputs = layer.in_features or gets, layer.out_features
     if features != gets:
@@ -353,6 +337,6 @@ def linear(layer: nn.Linear, shape: Shape) -> Step:
         raise CountError(text, features, gets)
     return Step(
         output_shape=(*places, outputs),
-        **_weighted(layer, places, [features], outputs),
+        **_weighted(layer.bias, places, [features], outputs),
         layer=f"{type(layer).__name__} {features:,}→{outputs:,}",
     )

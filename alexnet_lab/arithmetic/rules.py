@@ -4,8 +4,6 @@ A rule takes a layer and the shape that enters it, without the batch, and looks 
 layer's settings only, never at its tensors. `_NO_RULE` shows how to write one.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The ledger as aligned text and as an HTML table."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Sequence
 from html import escape

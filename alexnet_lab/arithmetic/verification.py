@@ -7,8 +7,6 @@ release 1.8.0, once for each position). Its total counts a layer again that stan
 two nested nn.Sequential: compared is the sum of its rows, in which that layer has none.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence

@@ -10,8 +10,6 @@ belongs to the loss. A count below 1 is a ValueError. The comment after a layer 
 shape that leaves it.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 
 import torch

@@ -5,8 +5,6 @@ applied to document recognition*, Proc. IEEE 86 (11), 1998, section II.B and
 appendix A.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """LeNet-5: the version that everybody teaches, and the one of 1998."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from typing import Any
 

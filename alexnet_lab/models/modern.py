@@ -8,8 +8,6 @@ start by He's rule. Convolutions keep alexnet_mini's towers (groups=2) throughou
 that these are not one of the changes.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Mapping
 

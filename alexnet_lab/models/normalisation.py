@@ -4,8 +4,6 @@ Source: Krizhevsky, Sutskever and Hinton, NIPS 2012, section 3.3, with α divide
 window's size as in the 2012 code and in PyTorch.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """Load torchvision's AlexNet weights into a network with this course's names."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from pathlib import Path
