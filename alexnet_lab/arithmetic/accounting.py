@@ -52,10 +52,7 @@ class Ledger:
 
     @cached_property
     def minimum_input(self) -> int | None:
-        """Side of the smallest square that reaches the first Flatten or Linear.
-
-        None where the input is no image.
-        """
+        """Side of the smallest square up to the first Flatten or Linear, if an image."""
         if len(self.input_shape) != 3:
             return None
         channels, *size = self.input_shape
@@ -109,13 +106,10 @@ class Ledger:
 def ledger(net: nn.Module, input_shape: Sequence[int]) -> Ledger:
     """Work out every layer of a network from its settings and the input's shape.
 
-    Taught in 01.
-
-    Args:
-        net: an nn.Sequential, nested or not, or a single layer, on any device, the meta
-            device too; lazy layers need not have run. Weights tied between two layers
-            count twice (as in torchinfo); a layer that stands twice in the net, once.
-        input_shape: (channels, height, width), or (features,); without the batch.
+    The net is an nn.Sequential, nested or not, or a single layer, on any device, the
+    meta device too; lazy layers need not have run. Weights tied between two layers
+    count twice (as in torchinfo); a layer that stands twice in the net, once. The shape
+    is (channels, height, width), or (features,), without the batch. Taught in 01.
 
     Raises:
         UnknownLayerError: a layer without a rule; the message shows how to add one.

@@ -56,10 +56,7 @@ def called(name: str) -> str:
 
 def explain(error: ValueError, name: str, layers: Sequence[nn.Module],
             input_shape: Shape, rows: Sequence[Row]) -> str:  # fmt: skip
-    """Return the message for the layer after `rows`, named `name`, whose rule raised.
-
-    `layers` are all of the net, which gets an input of `input_shape`.
-    """
+    """Return the message for a net's layer after `rows`, whose rule raised."""
     layer, text = layers[len(rows)], f"{error}".rstrip(".")
     maps = [input_shape, *(row.output_shape for row in rows)]
     sizes = [short(shape[1:]) for shape in maps if len(shape) == 3]

@@ -10,10 +10,7 @@ from alexnet_lab.arithmetic.sizes import Field, SizeError, Sweep
 
 
 def slide(*settings: Any) -> tuple[Sweep, Sweep]:
-    """Slide a window over an image; settings are `output_size`'s, for (height, width).
-
-    SizeError if it doesn't fit.
-    """
+    """Slide a window over an image; settings are `output_size`'s, or pairs of them."""
     (down, across), sweeps = zip(*map(pair, settings), strict=True), list[Sweep]()
     for way, name in ((down, "height"), (across, "width")):
         try:
@@ -283,8 +280,10 @@ def _layer_norm(layer: Any, shape: Shape) -> Step:
     wanted = tuple(layer.normalized_shape)
     got = shape[-len(wanted) :]
     if got != wanted:
-        ends = f"ends in {times(*wanted)}, but gets {times(*shape)}"
-        raise CountError(f"expects a shape that {ends}", *map(math.prod, (wanted, got)))
+        text = (
+            f"expects a shape that ends in {times(*wanted)}, but gets {times(*shape)}"
+        )
+        raise CountError(text, math.prod(wanted), math.prod(got))
     return _scaled(layer, shape, *wanted)
 
 

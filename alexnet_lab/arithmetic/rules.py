@@ -24,15 +24,13 @@ class Step:
 
     Shapes have no batch; counts are for one image. The formulas end in the result they
     give, as in `(11·11·3 + 1)·96 = 34,944`, and are empty where there is none.
-    `parameters` are numbers that training changes; `macs` multiply-accumulates with
-    weights, of which a pool, a norm or an activation has none; `connections` LeCun's
-    count, for each output its weights and its bias.
-
-    - window: what the positions of the output read of the layer's input, down and
-      across; None where they have no place in the image, or no even spacing;
-    - leftover: positions of the padded input after the last window, never read, as one
-      number where height and width agree, else (height, width);
-    - layer: what it is, as in `Conv2d 5×5 p2 g2`; by default the name of its type.
+    `parameters` change in training; `macs` are multiply-accumulates with weights, of
+    which a pool, a norm or an activation has none; `connections` are LeCun's, for each
+    output its weights and its bias. `window` is what the output's positions read of the
+    layer's input, down and across; None where they have no place in the image, or no
+    even spacing. `leftover` positions of the padded input after the last window are
+    never read, (height, width) where these differ. `layer` says what it is, as in
+    `Conv2d 5×5 p2 g2`; by default the name of its type.
     """
 
     output_shape: Shape
@@ -52,10 +50,9 @@ class Row(Step):
     """A layer in its place: what its rule says, and what follows from the others'.
 
     Names in nested nn.Sequential are joined by dots. `parameters` is 0 where the layer
-    stood in an earlier row (`shared with …`). `field` is what the positions of the
-    output read of the network's input, down and across; None after a layer without a
-    window. It follows the windows alone: what Group-, Instance- and LayerNorm learn
-    from the whole map is left out.
+    stood in an earlier row (`shared with …`). `field` is what the output's positions
+    read of the network's input, down and across; None after a layer without a window.
+    It follows the windows: what norms learn from the whole map is left out.
     """
 
     name: str

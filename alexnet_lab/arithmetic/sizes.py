@@ -22,8 +22,8 @@ class Field(NamedTuple):
     """What the positions of a map read of an earlier map, along one dimension.
 
     Position i reads `size` positions from `offset + i·jump` on, where 0 is the earlier
-    map's first: padding makes the offset negative, cropping positive. A layer's own
-    window is the field of its output in its input.
+    map's first: padding makes the offset negative, cropping positive. A layer's window
+    is the field of its output in its input.
     """
 
     size: int = 1
@@ -50,8 +50,8 @@ class Sweep:
 
     `before` and `after` are the positions which padding adds, `span` those from the
     window's first element to its last, `positions` the output's size. The last window
-    leaves `leftover` positions at the end of the padded input, or sticks out of it by
-    `overhang` in ceil mode, which drops windows that start past the input (`dropped`).
+    leaves `leftover` positions of the padded input, or sticks out of it by `overhang`
+    in ceil mode, which drops windows that start past the input (`dropped`).
     """
 
     def __init__(self, size: int, kernel_size: int, stride: int = 1,
@@ -147,9 +147,8 @@ def output_size(size: int, kernel_size: int, stride: int = 1, padding: Padding =
         ceil_mode: round up instead of down, as pools may. As in PyTorch the last
             window must start inside the input or the padding before it.
 
-    Raises:
-        SizeError: the window does not fit even once (a ValueError).
-        ValueError, TypeError: a number out of range, or no whole number.
+    Raises SizeError (a ValueError) if the window does not fit even once, ValueError or
+    TypeError if a number is out of range or not whole.
 
     >>> output_size(227, kernel_size=11, stride=4)
     55

@@ -57,11 +57,11 @@ def verify(net: nn.Module, input_shape: Sequence[int], rows: Sequence[Row]
            ) -> Verification:  # fmt: skip
     """Run `net` once under torchinfo.summary and compare it with a ledger's rows.
 
-    Compared are the output's shape, the parameters, and, for layers of torch.nn, the
-    multiply-adds (other layers may name their parameters as they like, and torchinfo
-    goes by names). The net runs in evaluation mode on one image of zeros, on the device
-    of its parameters. Its modes and averages and the random numbers stay as they were.
-    ValueError if it has lazy layers that haven't run, RuntimeError if it doesn't run.
+    Compared are the output's shape, the parameters, and the multiply-adds of torch.nn's
+    layers (torchinfo goes by the names of parameters). The net runs in evaluation mode
+    on one image of zeros, on the device of its parameters. Its modes and averages and
+    the random numbers stay as they were. ValueError if it has lazy layers that haven't
+    run, RuntimeError if it doesn't run.
     """
     if any(is_lazy(parameter) for parameter in net.parameters()):
         image = ", ".join(f"{n}" for n in (1, *input_shape))

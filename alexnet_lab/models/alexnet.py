@@ -24,18 +24,16 @@ def alexnet_2012(
     image_size: int = 227,
     initialisation: str = "paper",
 ) -> nn.Sequential:
-    """Build AlexNet as published in 2012: 60,965,224 parameters.
+    """Build AlexNet as published in 2012: 60,965,224 parameters. Taught in 04.
 
     The two GPUs' towers are the two groups of conv2, conv4 and conv5. Each of these
     layers sees only its own tower's half of the channels (hence the paper's 5×5×48
-    and 3×3×192 kernels); conv3 and the fully connected layers see both halves.
+    and 3×3×192 kernels); conv3 and the fully connected layers see both halves. The
+    normalisations run over all 96 (256) channels, as the paper's formula is written;
+    in the 2012 code each GPU normalised its own 48 (128): see `lrn_per_tower`.
 
-    The normalisations run over all 96 (256) channels, as the paper's formula is
-    written. In the 2012 code each GPU normalised its own 48 (128), which changes the
-    four channels at the seam only, 46–49 (126–129): see `lrn_per_tower`. Taught in 04.
-
-    The images are squares of `image_size` 227, or 224 as the paper has it. At 224 a
-    first layer `pad` adds three zeros on the right and below: the 2012 code rounded
+    Images are squares of `image_size` 227, or 224 as the paper has it. At 224 a first
+    layer `pad` adds three zeros on the right and below: the 2012 code rounded
     (224 − 11)/4 up to 54, so that its last window hung over the edge and read zeros
     there. `initialisation` is that of `initialise_alexnet`. ValueError for others.
     """
@@ -84,11 +82,10 @@ def alexnet_one_tower(
 ) -> nn.Sequential:
     """Build AlexNet as most short descriptions of it mean it: 62,378,344 parameters.
 
-    The layers of `alexnet_2012` in one tower: no convolution has groups, so that every
-    kernel sees every channel. That costs 2.3 % more parameters, but 57 % more
-    multiply-accumulates. Normalisation and dropout, which hold no parameters and which
-    short descriptions leave out, are kept. Weights start as PyTorch starts them.
-    Taught in 04.
+    `alexnet_2012` in one tower: no convolution has groups, so that every kernel sees
+    every channel. That costs 2.3 % more parameters, but 57 % more multiply-accumulates.
+    Normalisation and dropout, which short descriptions leave out, are kept. Weights
+    start as PyTorch starts them. Taught in 04.
     """
     with torch.device("meta"):
         net = alexnet_2012(in_channels, num_classes, image_size)
@@ -142,10 +139,10 @@ def alexnet_mini(in_channels: int = 1, num_classes: int = 10) -> nn.Sequential:
     names, towers, normalisation, overlapping pools and dropout; conv1 is 6×6 with
     stride 1, for images that have few pixels to spare. At 1×28×28 an image takes
     6.3 million multiply-accumulates, and no pool leaves pixels over: 28-23-11-5-2.
-    Images from 28×28 to 35×35 fit (32-27-13-6-2, where pool3 leaves one pixel over).
-    Weights start by He's rule: the paper's 0.01 is far too small for so few inputs.
-    On a CPU the two normalisations take half of the training time;
-    `net.norm1 = net.norm2 = nn.Identity()` leaves them out.
+    Images up to 35×35 fit (32-27-13-6-2, where pool3 leaves one pixel over). Weights
+    start by He's rule: the paper's 0.01 is far too small for so few inputs. On a CPU
+    the normalisations take half of the training time; `net.norm1 = net.norm2 =
+    nn.Identity()` leaves them out.
     """
     _check_counts(in_channels, num_classes)
     net = nn.Sequential(
@@ -216,13 +213,9 @@ def initialise_alexnet(net: nn.Sequential, initialisation: str) -> nn.Sequential
 def lrn_per_tower(norm: nn.LocalResponseNorm, maps: Tensor, towers: int = 2) -> Tensor:
     """Normalise each tower's channels by themselves, as the two GPUs of 2012 did.
 
-    Only windows that reach across the seam differ from `norm(maps)`: with size 5 over
-    96 channels those of channels 46, 47, 48 and 49. Taught in 04.
-
-    Args:
-        norm: the layer, for example `net.norm1`.
-        maps: feature maps, (N, channels, height, width), as is the result.
-        towers: equal parts of the channels; ValueError if they do not split so.
+    Of maps (N, channels, height, width) only windows that reach across the seam differ
+    from `norm(maps)`: with size 5 over 96 channels those of channels 46 to 49.
+    ValueError if the channels do not split into equal towers. Taught in 04.
     """
     if towers < 1 or maps.shape[1] % towers:
         raise ValueError(f"{maps.shape[1]} channels do not split into {towers} towers")

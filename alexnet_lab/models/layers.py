@@ -53,8 +53,8 @@ class PartialConv2d(nn.Module):
     """A convolution whose output maps each read only some of the input maps.
 
     `table` has for each output map the input maps that it reads; ValueError if it reads
-    none, or one that is not there. Only the kernels that exist are parameters: they are
-    stored one after another in `kernels`, (connections, k, k), and laid into a dense
+    none, or one that is not there. Only the kernels that exist are parameters: they
+    stand one after another in `kernels`, (connections, k, k), and are laid into a dense
     weight, zero elsewhere, to be run.
     """
 

@@ -24,20 +24,12 @@ def lenet5(
     in_channels: int = 1,
     num_classes: int = 10,
 ) -> nn.Sequential:
-    """The teaching LeNet-5 for 28×28 images: 61,706 parameters. Taught in 02.
+    """The teaching LeNet-5: 61,706 parameters. Taught in 02.
 
-    It is not the network of 1998 (see `lenet5_1998`): C3 reads all six maps, pooling
-    has no trainable numbers, the activation is not scaled, and the outputs are logits
-    for a softmax.
-
-    Args:
-        activation: "sigmoid", "tanh" or "relu".
-        pooling: "average" or "max"; ValueError for others.
-        in_channels: 1 for grey images, 3 for colour.
-        num_classes: number of outputs.
-
-    Returns:
-        A flat nn.Sequential: (N, in_channels, 28, 28) to logits (N, num_classes).
+    From (N, in_channels, 28, 28) to logits (N, num_classes). It is not the network of
+    1998 (see `lenet5_1998`): C3 reads all six maps, pooling has no trainable numbers,
+    the activation is not scaled, and the outputs are logits for a softmax. `activation`
+    is "sigmoid", "tanh" or "relu", `pooling` "average" or "max"; ValueError for others.
     """
     act = _choose("activation", activation, ACTIVATIONS)
     pool = _choose("pooling", pooling, POOLINGS)
@@ -71,17 +63,14 @@ C3_TABLE = tuple(tuple(int(number) for number in maps) for maps in _READS.split(
 
 
 def lenet5_1998() -> nn.Sequential:
-    """LeNet-5 as published in 1998: exactly 60,000 trainable parameters.
+    """LeNet-5 as published in 1998: exactly 60,000 trainable parameters. Taught in 02.
 
     Scaled tanh, trainable subsampling, the partial connection table of C3, and ten
-    fixed 7×12 bitmaps that the 84 units of F6 are trained to draw. A flat
-    nn.Sequential from (N, 1, 32, 32) to (N, 10); feed it
-    `mnist(padding=2, value_range=(-0.1, 1.175))`. The outputs are minus the distances
-    of the paper, so the largest wins. Taught in 02.
-
-    Two things are not of 1998: the pictures of the bitmaps are drawn anew in the
-    manner of the paper's Figure 3, and the coefficients of the subsampling start at
-    1/4, the average, not at random.
+    fixed 7×12 bitmaps that the 84 units of F6 are trained to draw. From (N, 1, 32, 32),
+    `mnist(padding=2, value_range=(-0.1, 1.175))`, to minus the distances of the paper,
+    (N, 10), so that the largest wins. Two things are not of 1998: the bitmaps are drawn
+    anew in the manner of the paper's Figure 3, and the coefficients of the subsampling
+    start at 1/4, the average, not at random.
     """
     net = nn.Sequential(
         OrderedDict(

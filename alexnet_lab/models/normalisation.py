@@ -19,11 +19,9 @@ class LocalResponseNorm(nn.LocalResponseNorm):
     y = x · s^(−β) with s = k + α/size · (sum of x² over the window of channels).
 
     torch.nn pads a copy, slides a 3-D average over it, and lets autograd keep every
-    step: in AlexNet on a CPU that takes more time than all convolutions together.
-    Here the window is summed by adding shifted channels in place, and only s^(−β), s
-    and x are kept for the gradient. Arguments, results and printed name are those of
-    `nn.LocalResponseNorm`; sums are float32 also for bfloat16 inputs. The gradient
-    cannot be differentiated again.
+    step. Here the window is summed by adding shifted channels in place, and only
+    s^(−β), s and x are kept for the gradient, which cannot be differentiated again.
+    Arguments, results and printed name are torch.nn's; sums are always float32.
     """
 
     def forward(self, input: Tensor) -> Tensor:

@@ -27,17 +27,13 @@ def load_torchvision_weights(
     fc8: bool = True,
     download: bool = False,
 ) -> nn.Sequential:
-    """Copy weights of torchvision's alexnet into an `alexnet_torchvision`.
+    """Copy weights of torchvision's alexnet into an `alexnet_torchvision`, in place.
 
-    All of them are checked first: after an error the network is as it was. Taught in
-    04.
-
-    Args:
-        net: the network, changed in place and returned.
-        source: a .pth file, a state dict, or None for torchvision's published ImageNet
-            weights (233 MB), from torch.hub's checkpoints folder.
-        fc8: False leaves fc8 as it is, for a network with classes of its own.
-        download: fetch the published weights if they are not in that folder yet.
+    All of them are checked first: after an error the network is as it was. `source` is
+    a .pth file, a state dict, or None for torchvision's published ImageNet weights
+    (233 MB) in torch.hub's checkpoints folder, which download=True fetches if they are
+    not there. fc8=False leaves fc8 as it is, for a network with classes of its own.
+    Taught in 04.
 
     Raises:
         FileNotFoundError: no such file, or no published weights on this machine.
