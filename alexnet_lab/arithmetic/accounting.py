@@ -25,34 +25,22 @@ class LedgerError(ValueError):
 
 
 class Ledger:
-    """The rows of a network, one a layer, and their totals.
+    """The rows of a network, one a layer, and their totals for one image.
 
-    `led["conv1"]` and `led[0]` are rows; `print(led)` shows the table.
+    `led["conv1"]` and `led[0]` are rows; `print(led)` shows the table. A layer's
+    parameters count once, however often it stands in the net; connections are counted
+    as LeCun does, biases included.
     """
 
     def __init__(self, net: nn.Module, input_shape: Shape, rows: Sequence[Row]) -> None:
-        self.net = net
-        self.input_shape = input_shape
-        self.rows = tuple(rows)
-
-    @property
-    def total_parameters(self) -> int:
-        """Trainable numbers, each layer once, however often it stands in the net."""
-        return sum(row.parameters for row in self.rows)
-
-    @property
-    def total_macs(self) -> int:
-        """Multiply-accumulates with weights, for one image."""
-        return sum(row.macs for row in self.rows)
-
-    @property
-    def total_connections(self) -> int:
-        """Connections as LeCun counts them, biases included, for one image."""
-        return sum(row.connections for row in self.rows)
+        self.net, self.input_shape, self.rows = net, input_shape, tuple(rows)
+        self.total_parameters = sum(row.parameters for row in rows)
+        self.total_macs = sum(row.macs for row in rows)
+        self.total_connections = sum(row.connections for row in rows)
 
     @cached_property
     def minimum_input(self) -> int | None:
-        """Side of the smallest square up to the first Flatten or Linear, if an image."""
+        """Side of the smallest square that reaches the first Flatten or Linear."""
         if len(self.input_shape) != 3:
             return None
         channels, *size = self.input_shape

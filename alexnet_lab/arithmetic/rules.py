@@ -116,10 +116,8 @@ def rule(*layer_types: type[nn.Module]) -> Callable[[Rule], Rule]:
     """
     types = [t for t in layer_types if isinstance(t, type) and issubclass(t, nn.Module)]
     if not types or len(types) < len(layer_types):
-        raise TypeError(
-            "rule takes the types it serves: write @rule(MyLayer) above the function, "
-            f"where MyLayer is a subclass of nn.Module, not {layer_types}."
-        )
+        text = "write @rule(MyLayer) above a function; it takes subclasses of nn.Module"
+        raise TypeError(f"{text}, not {layer_types}.")
 
     def register(function: Rule) -> Rule:
         _RULES.update(dict.fromkeys(types, function))
@@ -172,10 +170,11 @@ If it doesn't, write a rule with @rule({name}); see alexnet_lab/arithmetic/rules
 
 def is_container(module: nn.Module) -> bool:
     """Say whether a module merely runs its children in order, as nn.Sequential does."""
-    kind = type(module)
-    if not isinstance(module, nn.Sequential) or kind in _RULES:
-        return False
-    return kind.forward is nn.Sequential.forward and "forward" not in vars(module)
+    kind, own = type(module), "forward" in vars(module)
+    inherits = (
+        isinstance(module, nn.Sequential) and kind.forward is nn.Sequential.forward
+    )
+    return inherits and not own and kind not in _RULES
 
 
 def step(layer: nn.Module, shape: Shape) -> Step:
@@ -185,15 +184,12 @@ def step(layer: nn.Module, shape: Shape) -> Step:
     """
     name = type(layer).__name__
     if "forward" in vars(layer):
-        why = f"this {name} got a forward of its own, which no rule can know."
-        raise UnknownLayerError(why)
+        raise UnknownLayerError(f"this {name} got a forward that no rule can know.")
     # weight_norm, spectral_norm and pruning leave these behind
     marks = {"weight_g", "weight_orig", "parametrizations"}
     if not marks.isdisjoint({*layer._parameters, *layer._modules}):
-        raise UnknownLayerError(
-            f"the weights of this {name} come from torch.nn.utils or its parametrize, "
-            "and its rule doesn't know how many parameters that takes."
-        )
+        why = f"torch.nn.utils, or its parametrize, makes the weights of this {name}"
+        raise UnknownLayerError(f"{why}, and its rule can't tell how many there are.")
     if getattr(layer, "return_indices", False):
         why = "an nn.Sequential can't hand two things on; leave return_indices out"
         raise ValueError(f"returns indices beside its maps, but {why}")

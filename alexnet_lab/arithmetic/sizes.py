@@ -162,8 +162,6 @@ def size_formula(size: int, kernel_size: int, stride: int = 1, padding: Padding 
 
     >>> size_formula(224, kernel_size=11, stride=4, padding=(0, 3))
     '⌊(224 − 11 + 0 + 3)/4⌋ + 1 = 55'
-    >>> size_formula(32, kernel_size=3, padding=2, dilation=2)
-    '⌊(32 − 2·(3 − 1) − 1 + 2·2)/1⌋ + 1 = 32'
     """
     return Sweep(size, kernel_size, stride, padding, dilation, ceil_mode).working
 

@@ -11,7 +11,6 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import torch
@@ -70,8 +69,7 @@ def verify(net: nn.Module, input_shape: Sequence[int], rows: Sequence[Row]
             f"lazy layers. Run it once yourself first: net(torch.zeros({image}))"
         )
     wanted = {id(row.module) for row in rows}  # the others are containers
-    ran = [info for info in _summary(net, input_shape) if info.executed]
-    found = [info for info in ran if id(info.module) in wanted]
+    found = [info for info in _summary(net, input_shape) if id(info.module) in wanted]
     comparisons = [_differences(*both) for both in zip(rows, found, strict=True)]
     seen = sum(0 if info.is_recursive else info.num_params for info in found)
     return Verification(rows, comparisons, (sum(r.parameters for r in rows), seen))
@@ -116,7 +114,7 @@ def _summary(net: nn.Module, input_shape: Sequence[int]) -> list[Any]:
     import torchinfo
     from torchinfo.torchinfo import clear_cached_forward_pass
 
-    tensors = chain(net.parameters(), net.buffers(), [torch.empty(0)])
+    tensors = [*net.parameters(), *net.buffers(), torch.empty(0)]
     like = next(tensor for tensor in tensors if tensor.is_floating_point())
     # Given data, torchinfo leaves the net on its device; given a size it moves it.
     image = like.new_zeros((1, *input_shape))
@@ -124,14 +122,14 @@ def _summary(net: nn.Module, input_shape: Sequence[int]) -> list[Any]:
     modes = [(module, module.training) for module in net.modules()]
     try:
         with torch.random.fork_rng([image.device] if image.is_cuda else []):
-            return torchinfo.summary(
+            found = torchinfo.summary(
                 net, input_data=image, col_names=columns, mode="eval", verbose=0
-            ).summary_list
+            )
+        return [info for info in found.summary_list if info.executed]
     except RuntimeError as error:
-        raise RuntimeError(
-            f"The network does not run on an input of {times(*input_shape)}, though "
-            f"the ledger accepts it. PyTorch says: {error.__cause__ or error}"
-        ) from error
+        text = f"The network does not run on an input of {times(*input_shape)}, though "
+        why = f"the ledger accepts it. PyTorch says: {error.__cause__ or error}"
+        raise RuntimeError(text + why) from error
     finally:
         clear_cached_forward_pass()  # else it keeps the whole net alive
         for module, training in modes:

@@ -58,8 +58,7 @@ class PartialConv2d(nn.Module):
     weight, zero elsewhere, to be run.
     """
 
-    _outputs: torch.Tensor  # of each kernel, the numbers of its maps
-    _inputs: torch.Tensor
+    _pairs: torch.Tensor  # (2, connections): of each kernel, its output and input map
 
     def __init__(
         self, in_channels: int, table: Sequence[Sequence[int]], kernel_size: int
@@ -67,26 +66,22 @@ class PartialConv2d(nn.Module):
         super().__init__()
         for inputs in table:
             if not inputs or not all(0 <= i < in_channels for i in inputs):
-                raise ValueError(
-                    f"an output map reads {tuple(inputs)}; input maps are numbered "
-                    f"0 to {in_channels - 1} and each output map needs at least one"
-                )
+                there = f"each needs one at least, numbered 0 to {in_channels - 1}"
+                raise ValueError(f"an output map reads {tuple(inputs)}; {there}")
         self.in_channels, self.kernel_size = in_channels, kernel_size
         self.table = tuple(tuple(inputs) for inputs in table)
         pairs = [(o, i) for o, inputs in enumerate(self.table) for i in inputs]
         self.kernels = nn.Parameter(torch.empty(len(pairs), kernel_size, kernel_size))
         self.bias = nn.Parameter(torch.zeros(len(self.table)))
-        # buffers follow the module to its device; not saved, since the table is code
-        outputs, inputs = torch.tensor(pairs).T
-        self.register_buffer("_outputs", outputs, persistent=False)
-        self.register_buffer("_inputs", inputs, persistent=False)
+        # a buffer follows the module to its device; not saved, since the table is code
+        self.register_buffer("_pairs", torch.tensor(pairs).T, persistent=False)
         uniform_by_fan_in_(self)
 
     def dense_weight(self) -> torch.Tensor:
         """(out, in, k, k): the kernels in place, zeros where there is no connection."""
         size = (len(self.table), self.in_channels, self.kernel_size, self.kernel_size)
         weight = self.kernels.new_zeros(size)
-        return weight.index_put((self._outputs, self._inputs), self.kernels)
+        return weight.index_put(tuple(self._pairs), self.kernels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, in, H, W) to (N, out, H − k + 1, W − k + 1)."""
@@ -130,8 +125,8 @@ def uniform_by_fan_in_(layer: nn.Module) -> None:
     """
     with torch.no_grad():
         if isinstance(layer, PartialConv2d):
-            readers = torch.tensor([len(inputs) for inputs in layer.table])
-            bounds = 2.4 / (readers[layer._outputs.cpu()] * layer.kernel_size**2)
+            reads = torch.tensor([len(row) for row in layer.table for _ in row])
+            bounds = 2.4 / (reads * layer.kernel_size**2)
             unit = torch.empty_like(layer.kernels).uniform_(-1, 1)
             layer.kernels.copy_(unit * bounds.view(-1, 1, 1).to(unit))
         elif isinstance(layer, (nn.Conv2d, nn.Linear)):

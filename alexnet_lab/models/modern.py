@@ -10,6 +10,7 @@ that these are not one of the changes.
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -17,7 +18,7 @@ from alexnet_lab.arithmetic.accounting import ledger
 from alexnet_lab.arithmetic.layers import times
 from alexnet_lab.arithmetic.rules import Shape, Step, rule
 from alexnet_lab.arithmetic.sizes import Field
-from alexnet_lab.models.alexnet import _check_counts, initialise_alexnet
+from alexnet_lab.models.alexnet import alexnet_mini, initialise_alexnet
 
 
 class Residual(nn.Module):
@@ -72,38 +73,14 @@ def mini_batch_norm(in_channels: int = 1, num_classes: int = 10) -> nn.Sequentia
     544,538 parameters: the convolutions have no biases, since each map's shift is now
     the normalisation's. Source: Ioffe and Szegedy, ICML 2015.
     """
-    _check_counts(in_channels, num_classes)
-    net = nn.Sequential(
-        OrderedDict(
-            conv1=nn.Conv2d(in_channels, 24, kernel_size=6, bias=False),  # 24×23×23
-            norm1=nn.BatchNorm2d(24),  # 24×23×23
-            relu1=nn.ReLU(),  # 24×23×23
-            pool1=nn.MaxPool2d(kernel_size=3, stride=2),  # 24×11×11
-            conv2=nn.Conv2d(24, 64, 5, padding=2, groups=2, bias=False),  # 64×11×11
-            norm2=nn.BatchNorm2d(64),  # 64×11×11
-            relu2=nn.ReLU(),  # 64×11×11
-            pool2=nn.MaxPool2d(kernel_size=3, stride=2),  # 64×5×5
-            conv3=nn.Conv2d(64, 96, 3, padding=1, bias=False),  # 96×5×5
-            norm3=nn.BatchNorm2d(96),  # 96×5×5
-            relu3=nn.ReLU(),  # 96×5×5
-            conv4=nn.Conv2d(96, 96, 3, padding=1, groups=2, bias=False),  # 96×5×5
-            norm4=nn.BatchNorm2d(96),  # 96×5×5
-            relu4=nn.ReLU(),  # 96×5×5
-            conv5=nn.Conv2d(96, 64, 3, padding=1, groups=2, bias=False),  # 64×5×5
-            norm5=nn.BatchNorm2d(64),  # 64×5×5
-            relu5=nn.ReLU(),  # 64×5×5
-            pool3=nn.MaxPool2d(kernel_size=3, stride=2),  # 64×2×2
-            flatten=nn.Flatten(),  # 256
-            fc6=nn.Linear(64 * 2 * 2, 512),  # 512
-            relu6=nn.ReLU(),  # 512
-            drop6=nn.Dropout(p=0.5),  # 512
-            fc7=nn.Linear(512, 512),  # 512
-            relu7=nn.ReLU(),  # 512
-            drop7=nn.Dropout(p=0.5),  # 512
-            fc8=nn.Linear(512, num_classes),  # num_classes
-        )
-    )
-    return initialise_alexnet(net, "he")
+    net = alexnet_mini(in_channels, num_classes)
+    edits: dict[str, Any] = {"norm1": None, "norm2": None}
+    for n in range(1, 6):
+        conv: Any = net.get_submodule(f"conv{n}")
+        conv.bias = None
+        norm = nn.BatchNorm2d(conv.out_channels)
+        edits[f"conv{n}"] = {f"conv{n}": conv, f"norm{n}": norm}
+    return initialise_alexnet(changed(net, **edits), "he")
 
 
 def mini_global_pool(in_channels: int = 1, num_classes: int = 10) -> nn.Sequential:
@@ -178,12 +155,6 @@ def changed(
     An edit is None, to leave the layer of that name out; a layer, to take its place; or
     several, by name, to stand in its place. `net` stays as it is; layers that are kept
     are shared. ValueError if it has no layer of that name.
-
-    >>> net = nn.Sequential(OrderedDict(fc=nn.Linear(4, 2), act=nn.ReLU()))
-    >>> changed(net, act=None)
-    Sequential(
-      (fc): Linear(in_features=4, out_features=2, bias=True)
-    )
     """
     old = dict(net.named_children())
     if unknown := edits.keys() - old.keys():

@@ -21,7 +21,7 @@ class LocalResponseNorm(nn.LocalResponseNorm):
     torch.nn pads a copy, slides a 3-D average over it, and lets autograd keep every
     step. Here the window is summed by adding shifted channels in place, and only
     s^(−β), s and x are kept for the gradient, which cannot be differentiated again.
-    Arguments, results and printed name are torch.nn's; sums are always float32.
+    Arguments, results and printed name are torch.nn's; sums of bfloat16 are float32.
     """
 
     def forward(self, input: Tensor) -> Tensor:

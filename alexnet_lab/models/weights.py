@@ -49,19 +49,16 @@ def load_torchvision_weights(
             if here not in own:
                 raise ValueError(f"no {here}: net must be an alexnet_torchvision()")
             if there not in state:
-                first = ", ".join(list(state)[:4]) or "none"
-                raise ValueError(
-                    f"the weights have no {there}: they are not a state dict of "
-                    f"torchvision's alexnet. The first names in them: {first}"
-                )
+                why = "this is no state dict of torchvision's alexnet"
+                first = ", ".join(list(state)[:4]) or "nothing"
+                raise ValueError(f"no {there}: {why}. It begins with {first}")
             if own[here].is_meta:
                 raise ValueError("net is on the meta device, which holds no weights")
             want, have = tuple(own[here].shape), tuple(state[there].shape)
             if want != have:
                 hint = "; fc8=False loads all but fc8" if ours == "fc8" else ""
-                raise ValueError(
-                    f"{there} has shape {have}, net's {here} has {want}{hint}"
-                )
+                shapes = f"{there} has shape {have}, net's {here} has {want}"
+                raise ValueError(shapes + hint)
             new[here] = state[there]
     net.load_state_dict(new, strict=False)
     return net
@@ -78,16 +75,15 @@ def _read(source: str | os.PathLike | None, download: bool) -> Mapping:
         source = Path(torch.hub.get_dir(), "checkpoints", Path(published.url).name)
     path = Path(source)
     if not path.is_file():
+        hint = "torchvision's own weights (233 MB) come with download=True"
         raise FileNotFoundError(
-            f"no weights file at {path}. torchvision's own weights (233 MB) come with "
-            "download=True where there is a network; else copy them there."
+            f"no weights file at {path}; {hint}, or copy them there"
         )
     try:
         # weights_only: a file of weights must not be able to run code.
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        reason = f"{path} is not a readable file of weights: {error}"
-        raise ValueError(reason) from error
+        raise ValueError(f"{path} is not a readable file of weights") from error
     if not isinstance(state, Mapping):
         raise ValueError(f"{path} holds a {type(state).__name__}, not a state dict")
     return state
