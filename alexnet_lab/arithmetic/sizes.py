@@ -6,8 +6,6 @@ spans d·(k − 1) + 1 positions. It fits ⌊(size − kernel_size + 2·padding)
 times. Source: PyTorch's documentation of nn.Conv2d and nn.MaxPool2d.
 """
 
-from __future__ import annotations
-
 import operator
 from typing import NamedTuple
 
@@ -30,7 +28,7 @@ class Field(NamedTuple):
     jump: int = 1
     offset: int = 0
 
-    def through(self, window: Field) -> Field:
+    def through(self, window: "Field") -> "Field":
         """Return the field of the next layer's output, given that layer's window."""
         return Field(
             self.size + (window.size - 1) * self.jump,
@@ -38,7 +36,7 @@ class Field(NamedTuple):
             self.offset + window.offset * self.jump,
         )
 
-    def joined(self, other: Field) -> Field | None:
+    def joined(self, other: "Field") -> "Field | None":
         """Return what two ways to one map read together; None if they drift apart."""
         first = min(self.offset, other.offset)
         end = max(self.offset + self.size, other.offset + other.size)

@@ -1,10 +1,10 @@
 """Ledger against torchinfo: arithmetic against a forward pass, row by row.
 
 torchinfo's *mult-adds* count a bias like a weight, and those of a convolution once for
-each position of its map, which is LeCun's count of connections. Of any other layer they
-count each parameter once, of a norm too, where the ledger has 0 (of a Linear, after
-release 1.8.0, once for each position). Its total counts a layer again that stands in
-two nested nn.Sequential: compared is the sum of its rows, in which that layer has none.
+each position of its map, as LeCun counts connections; of any other layer each parameter
+once, also of a norm, where the ledger has 0 (of a Linear, after release 1.8.0, once for
+each position). Its total counts a layer again that stands in two nested nn.Sequential:
+compared is the sum of its rows, in which that layer has none.
 """
 
 import math
@@ -29,12 +29,7 @@ class Verification:
     rows: Sequence[Row]
     comparisons: Sequence[Sequence[str]]  # "output: ledger 54, torchinfo 55"
     parameters: tuple[int, int]  # in all: the ledger's, torchinfo's
-
-    @property
-    def exact(self) -> bool:
-        """True if every row and the total number of parameters agree."""
-        ours, theirs = self.parameters
-        return ours == theirs and not any(self.comparisons)
+    exact: bool  # whether every row and the total number of parameters agree
 
     def __str__(self) -> str:
         names = max((len(row.name) for row in self.rows), default=0)
@@ -72,7 +67,9 @@ def verify(net: nn.Module, input_shape: Sequence[int], rows: Sequence[Row]
     found = [info for info in _summary(net, input_shape) if id(info.module) in wanted]
     comparisons = [_differences(*both) for both in zip(rows, found, strict=True)]
     seen = sum(0 if info.is_recursive else info.num_params for info in found)
-    return Verification(rows, comparisons, (sum(r.parameters for r in rows), seen))
+    total = sum(row.parameters for row in rows)
+    exact = total == seen and not any(comparisons)
+    return Verification(rows, comparisons, (total, seen), exact)
 
 
 def torchinfo_text(statistics: object) -> str:

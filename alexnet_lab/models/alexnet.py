@@ -4,10 +4,9 @@ Source: Krizhevsky, Sutskever and Hinton, *ImageNet Classification with Deep
 Convolutional Neural Networks*, NIPS 2012, and its original source code, released by
 the Computer History Museum (github.com/computerhistory/AlexNet-Source-Code).
 
-Every network takes images of shape (N, in_channels, height, width), where in_channels
-is 1 for grey and 3 for RGB, and returns logits of shape (N, num_classes): the softmax
-belongs to the loss. A count below 1 is a ValueError. The comment after a layer is the
-shape that leaves it.
+Every network takes images (N, in_channels, height, width), in_channels being 1 for grey
+and 3 for RGB, and returns logits (N, num_classes): the softmax belongs to the loss. A
+count below 1 is a ValueError. The comment after a layer is the shape that leaves it.
 """
 
 from collections import OrderedDict

@@ -18,19 +18,15 @@ from alexnet_lab.arithmetic.rules import Shape, Step, rule, rule_of
 class ScaledTanh(nn.Module):
     """f(a) = 1.7159 · tanh(2a/3), so that f(1) ≈ 1 and f(−1) ≈ −1."""
 
-    amplitude = 1.7159
-    slope = 2 / 3
-
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Any shape in, the same shape out."""
-        return self.amplitude * torch.tanh(self.slope * x)
+        return 1.7159 * torch.tanh(2 / 3 * x)
 
 
 class Subsampling(nn.Module):
     """Add the four inputs of each 2×2 window, times a coefficient, plus a bias.
 
-    One trainable coefficient and one bias a map, unlike average pooling, which has
-    none. The activation that follows is a layer of its own here.
+    Both are trained, one a map. The activation that follows is a layer of its own here.
     """
 
     def __init__(self, channels: int) -> None:
@@ -80,8 +76,7 @@ class PartialConv2d(nn.Module):
     def dense_weight(self) -> torch.Tensor:
         """(out, in, k, k): the kernels in place, zeros where there is no connection."""
         size = (len(self.table), self.in_channels, self.kernel_size, self.kernel_size)
-        weight = self.kernels.new_zeros(size)
-        return weight.index_put(tuple(self._pairs), self.kernels)
+        return self.kernels.new_zeros(size).index_put(tuple(self._pairs), self.kernels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, in, H, W) to (N, out, H − k + 1, W − k + 1)."""
@@ -120,8 +115,7 @@ class EuclideanRBF(nn.Module):
 def uniform_by_fan_in_(layer: nn.Module) -> None:
     """Weights uniform in ±2.4/fan-in, biases 0 (LeCun et al., appendix A).
 
-    Fan-in is the number of inputs that a unit reads; in a partial convolution it
-    differs from map to map.
+    Fan-in is the number of a unit's inputs: in a partial convolution map by map.
     """
     with torch.no_grad():
         if isinstance(layer, PartialConv2d):
