@@ -83,7 +83,7 @@ def _read(source: str | os.PathLike | None, download: bool) -> Mapping:
         # weights_only: a file of weights must not be able to run code.
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise ValueError(f"{path} is not a readable file of weights") from error
+        raise ValueError(f"{path} is no readable file of weights: {error}") from error
     if not isinstance(state, Mapping):
         raise ValueError(f"{path} holds a {type(state).__name__}, not a state dict")
     return state
