@@ -431,7 +431,7 @@ def test_wrong_weights_are_refused_with_the_reason(published, paper, tmp_path):
         load_torchvision_weights(net, tmp_path / "nothing.pth")
     bad = tmp_path / "bad.pth"
     bad.write_bytes(b"not a file of weights")
-    with pytest.raises(ValueError, match="not a readable file of weights"):
+    with pytest.raises(ValueError, match="no readable file of weights: "):
         load_torchvision_weights(net, bad)
     torch.save([1, 2], bad)
     with pytest.raises(ValueError, match="holds a list"):

@@ -12,13 +12,11 @@ import torch
 from torch import nn
 
 from alexnet_lab.arithmetic.sizes import (
+    Field,
     SizeError,
-    leftover,
+    Sweep,
     output_size,
-    overhang,
-    receptive_field,
     size_formula,
-    smallest_input,
 )
 
 _NOTATION = [("⌊(", "floor(F("), ("⌈(", "ceil(F("), ("⌊", "floor("), ("⌋", ")"),
@@ -106,8 +104,8 @@ def test_drawn_settings_agree_with_counting_by_hand():
         padded = setting[0] + 2 * setting[3]
         end = found[-1][-1] + 1
         assert output_size(*setting) == len(found), setting
-        assert leftover(*setting) == max(0, padded - end), setting
-        assert overhang(*setting) == max(0, end - padded), setting
+        assert Sweep(*setting).leftover == max(0, padded - end), setting
+        assert Sweep(*setting).overhang == max(0, end - padded), setting
     assert 50 < rejected < len(DRAWN) / 2
 
 
@@ -170,20 +168,18 @@ def test_same_puts_the_odd_zero_after_the_input_as_pytorch_does():
     ("size", "padding", "left"), [(227, 0, 0), (224, 0, 1), (224, 1, 3), (224, 2, 1)]
 )
 def test_what_conv1_leaves_unread(size, padding, left):
-    assert leftover(size, 11, 4, padding) == left
+    assert Sweep(size, 11, 4, padding).leftover == left
 
 
 def test_the_last_window_of_the_2012_code_overhangs_by_three():
-    assert overhang(224, 11, 4, ceil_mode=True) == 3
-    assert leftover(224, 11, 4, ceil_mode=True) == 0
+    sweep = Sweep(224, 11, 4, ceil_mode=True)
+    assert (sweep.overhang, sweep.leftover) == (3, 0)
 
 
 @pytest.mark.parametrize("ceil_mode", [False, True])
-def test_smallest_input_is_the_smallest(ceil_mode):
-    settings = itertools.product(
-        range(1, 5), range(1, 5), range(3), (1, 2), range(1, 6)
-    )
-    for kernel, stride, padding, dilation, output in settings:
+def test_the_smallest_size_is_the_smallest(ceil_mode):
+    settings = itertools.product(range(1, 5), range(1, 5), range(3), (1, 2))
+    for kernel, stride, padding, dilation in settings:
         if padding > (dilation * (kernel - 1) + 1) // 2:
             continue
         setting = kernel, stride, padding, dilation, ceil_mode
@@ -194,30 +190,16 @@ def test_smallest_input_is_the_smallest(ceil_mode):
             except SizeError:
                 return 0
 
-        expected = next(size for size in itertools.count(1) if gives(size) >= output)
-        assert smallest_input(*setting, output=output) == expected, (setting, output)
-
-
-@pytest.mark.parametrize(("padding", "smallest"), [(0, 67), (1, 65), (2, 63)])
-def test_smallest_input_of_alexnet_goes_from_the_last_layer_back(padding, smallest):
-    need = smallest_input(3, 2)  # pool3
-    need = smallest_input(3, 2, output=need)  # pool2; the convolutions keep the size
-    need = smallest_input(3, 2, output=need)  # pool1
-    assert smallest_input(11, 4, padding, output=need) == smallest
+        expected = next(size for size in itertools.count(1) if gives(size))
+        assert Sweep(9, *setting).smallest == expected, setting
 
 
 def test_receptive_field_of_alexnet():
     layers = [(11, 4), (3, 2), (5, 1), (3, 2), (3, 1), (3, 1), (3, 1), (3, 2)]
-    grown = list(
-        itertools.accumulate(
-            layers,
-            lambda so_far, layer: receptive_field(*so_far, *layer),
-            initial=(1, 1),
-        )
-    )[1:]
+    windows = [Field(*layer) for layer in layers]
+    grown = [tuple(field)[:2] for field in itertools.accumulate(windows, Field.through)]
     assert grown == [(11, 4), (19, 8), (51, 8), (67, 16), (99, 16), (131, 16),
                      (163, 16), (195, 32)]  # fmt: skip
-    assert receptive_field(5, 2, kernel_size=3, dilation=4) == (21, 2)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +231,7 @@ def test_receptive_field_of_alexnet():
     ],
 )  # fmt: skip
 def test_errors_say_what_is_wrong(arguments, error, says):
-    for function in (output_size, size_formula, leftover, overhang):
+    for function in (output_size, size_formula):
         with pytest.raises(error, match=says):
             function(**arguments)
 

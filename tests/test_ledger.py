@@ -253,6 +253,8 @@ def patched():
         (nn.Conv2d(1, 1, 3, padding=4, padding_mode="reflect"), (1, 4, 4), ValueError,
          "pads 4 by reflect copies of 4 pixels, which give 3"),
         (nn.Flatten(0), (3, 4, 4), ValueError, "merges the batch"),
+        (nn.Sequential(nn.MaxPool2d(2, return_indices=True)), (3, 4, 4), ValueError,
+         r"layer 0 \(MaxPool2d\) returns indices .* can't hand two things on"),
         (nn.Sequential(OrderedDict(head=nn.Sequential(OrderedDict(own=Own())))), (4,),
          TypeError, r"(?s)head\.own: .*no rule for Own.*@rule\(Own\).*return Step\("),
         (nn.ModuleList([nn.ReLU()]), (4,), TypeError, "no rule for ModuleList"),
@@ -313,7 +315,7 @@ def test_advice_halves_the_sides_instead_of_trying_each(clean_rules):
     assert len(calls) < 25 * 100
     calls.clear()
     assert ledger(net[:100], (3, 227, 227)).minimum_input == 1
-    assert len(calls) < 12 * 100
+    assert len(calls) < 20 * 100
 
 
 # Structure ------------------------------------------------------------------------

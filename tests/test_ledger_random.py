@@ -10,8 +10,9 @@ from torch import nn
 
 from alexnet_lab import models
 from alexnet_lab.arithmetic import ledger
-from alexnet_lab.models import Residual
+from alexnet_lab.models import modern
 from alexnet_lab.models.layers import PartialConv2d, Subsampling
+from alexnet_lab.models.modern import Residual
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -402,7 +403,7 @@ SHAPES = {"lenet5": (1, 28, 28), "lenet5_1998": (1, 32, 32),
 def test_fields_of_every_model_are_where_gradients_reach(name):
     shape = SHAPES[name]
     with torch.device("meta" if "alexnet_" in name else "cpu"):
-        net = getattr(models, name)()
+        net = getattr(modern if name.startswith("mini") else models, name)()
     images = list(takewhile(lambda n: not isinstance(n, nn.Flatten), net))
     for side in (shape[1], 2 * shape[1] + 33):
         checked, ends = check_fields(

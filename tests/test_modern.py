@@ -6,9 +6,9 @@ from torch import nn
 
 from alexnet_lab import ledger
 from alexnet_lab.arithmetic.accounting import LedgerError
-from alexnet_lab.models import (
+from alexnet_lab.models import alexnet_mini
+from alexnet_lab.models.modern import (
     Residual,
-    alexnet_mini,
     changed,
     mini_batch_norm,
     mini_global_pool,

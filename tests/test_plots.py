@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from alexnet_lab import ledger, output_size, plots
-from alexnet_lab.arithmetic import leftover, overhang, size_formula
+from alexnet_lab.arithmetic.sizes import Sweep, size_formula
 from alexnet_lab.plots.windows import Sliding
 from alexnet_lab.training.history import EpochRecord, History
 
@@ -165,8 +165,9 @@ def test_windows_say_what_the_arithmetic_says(size, kernel, stride, padding, cei
     assert outputs[0] == 0
     assert outputs[-1] == output_size(*numbers) - 1
     said = " ".join(texts(figure))
-    assert ("left over" in said) == (leftover(*numbers) > 0)
-    assert (f"{overhang(*numbers)} over the edge" in said) == (overhang(*numbers) > 0)
+    sweep = Sweep(*numbers)
+    assert ("left over" in said) == (sweep.leftover > 0)
+    assert (f"{sweep.overhang} over the edge" in said) == (sweep.overhang > 0)
 
 
 def test_the_right_edge_of_224_shows_the_pixel_that_no_window_reads():

@@ -7,20 +7,10 @@ not; the one exception is `verify`, which holds the ledger against torchinfo.
 
 from alexnet_lab.arithmetic.accounting import Ledger, LedgerError, ledger, named_layers
 from alexnet_lab.arithmetic.rules import Row, Step, UnknownLayerError, rule, rule_of
-from alexnet_lab.arithmetic.sizes import (
-    Field,
-    SizeError,
-    leftover,
-    output_size,
-    overhang,
-    receptive_field,
-    size_formula,
-    smallest_input,
-)
+from alexnet_lab.arithmetic.sizes import output_size, size_formula
 from alexnet_lab.arithmetic.verification import torchinfo_text
 
 __all__ = [
-    "Field", "Ledger", "LedgerError", "Row", "SizeError", "Step", "UnknownLayerError",
-    "leftover", "ledger", "named_layers", "output_size", "overhang", "receptive_field",
-    "rule", "rule_of", "size_formula", "smallest_input", "torchinfo_text",
+    "Ledger", "LedgerError", "Row", "Step", "UnknownLayerError", "ledger",
+    "named_layers", "output_size", "rule", "rule_of", "size_formula", "torchinfo_text",
 ]  # fmt: skip

@@ -4,8 +4,6 @@ It never runs the network and never makes a tensor; `Ledger.verify` runs it, onc
 compares. The rules, layer by layer, are in layers.py.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -27,42 +25,28 @@ class LedgerError(ValueError):
 
 
 class Ledger:
-    """The rows of a network, one a layer, and their totals.
+    """The rows of a network, one a layer, and their totals for one image.
 
-    `led["conv1"]` and `led[0]` are rows; `print(led)` shows the table.
+    `led["conv1"]` and `led[0]` are rows; `print(led)` shows the table. A layer's
+    parameters count once, however often it stands in the net; connections are counted
+    as LeCun does, biases included.
     """
 
     def __init__(self, net: nn.Module, input_shape: Shape, rows: Sequence[Row]) -> None:
-        self.net = net
-        self.input_shape = input_shape
-        self.rows = tuple(rows)
-
-    @property
-    def total_parameters(self) -> int:
-        """Trainable numbers, each layer once, however often it stands in the net."""
-        return sum(row.parameters for row in self.rows)
-
-    @property
-    def total_macs(self) -> int:
-        """Multiply-accumulates with weights, for one image."""
-        return sum(row.macs for row in self.rows)
-
-    @property
-    def total_connections(self) -> int:
-        """Connections as LeCun counts them, biases included, for one image."""
-        return sum(row.connections for row in self.rows)
+        self.net, self.input_shape, self.rows = net, input_shape, tuple(rows)
+        self.total_parameters = sum(row.parameters for row in rows)
+        self.total_macs = sum(row.macs for row in rows)
+        self.total_connections = sum(row.connections for row in rows)
 
     @cached_property
     def minimum_input(self) -> int | None:
-        """Side of the smallest square that reaches the first Flatten or Linear.
-
-        None where the input is no image.
-        """
+        """Side of the smallest square that reaches the first Flatten or Linear."""
         if len(self.input_shape) != 3:
             return None
-        images = advice.image_layers([row.module for row in self.rows])
         channels, *size = self.input_shape
-        return advice.smallest_square(images, channels, max(size))
+        images = advice.image_layers([row.module for row in self.rows])
+        fit = advice.squares(images, channels, max(size))
+        return fit[0] if fit else None
 
     @property
     def caption(self) -> str:
@@ -73,11 +57,10 @@ class Ledger:
         side, modules = self.minimum_input, [row.module for row in self.rows]
         if side in (None, 1):
             return text
-        images = advice.image_layers(modules)
-        if len(images) == len(modules):
+        after = modules[len(advice.image_layers(modules)) :]
+        if not after:
             return f"{text} · smallest square input {side}"
-        end = type(modules[len(images)]).__name__
-        return f"{text} · at least {side}×{side} to reach the {end}"
+        return f"{text} · at least {side}×{side} to reach the {type(after[0]).__name__}"
 
     def verify(self) -> Verification:
         """Run the network once with torchinfo and compare every row. Taught in 01."""
@@ -100,35 +83,30 @@ class Ledger:
 
     def __str__(self) -> str:
         """The table; where standard output lacks ⌊, −, … (Windows' pipes), without."""
-        totals = self.total_parameters, self.total_macs
-        return printable(tables.text(self.rows, totals, self.caption))
+        return printable(tables.text(self.rows, self.caption))
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        totals = self.total_parameters, self.total_macs
-        return tables.html(self.rows, totals, self.caption)
+        return tables.html(self.rows, self.caption)
 
 
 def ledger(net: nn.Module, input_shape: Sequence[int]) -> Ledger:
     """Work out every layer of a network from its settings and the input's shape.
 
-    Taught in 01.
-
-    Args:
-        net: an nn.Sequential, nested or not, or a single layer, on any device, the meta
-            device too; lazy layers need not have run. Weights tied between two layers
-            count twice (as in torchinfo); a layer that stands twice in the net, once.
-        input_shape: (channels, height, width), or (features,); without the batch.
+    The net is an nn.Sequential, nested or not, or a single layer, on any device, the
+    meta device too; lazy layers need not have run. Weights tied between two layers
+    count twice (as in torchinfo); a layer that stands twice in the net, once. The shape
+    is (channels, height, width), or (features,), without the batch. Taught in 01.
 
     Raises:
         UnknownLayerError: a layer without a rule; the message shows how to add one.
-        LedgerError: a layer that rejects its input (a ValueError); the message shows
-            the arithmetic and what would fit.
+        LedgerError: a layer rejects its input; the message shows what would fit.
         TypeError, ValueError: an input_shape that is none.
     """
     shape = start = _checked(input_shape)
     named, rows = list(named_layers(net)), list[Row]()
+    modules = [layer for _, layer in named]
     first_name: dict[int, str] = {}
     field: Fields | None = (Field(), Field()) if len(shape) == 3 else None
     for name, layer in named:
@@ -137,7 +115,6 @@ def ledger(net: nn.Module, input_shape: Sequence[int]) -> Ledger:
         except UnknownLayerError as error:
             raise UnknownLayerError(f"{advice.called(name)}: {error}") from None
         except ValueError as error:
-            modules = [module for _, module in named]
             text = advice.explain(error, name, modules, start, rows)
             raise LedgerError(text) from error
         if field and step.window:
@@ -167,17 +144,15 @@ def named_layers(net: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Mod
 
 def _checked(input_shape: Sequence[int]) -> Shape:
     """Return the shape as a tuple of ints, or say what is wrong with it."""
-    right = "(channels, height, width), such as (3, 227, 227), or (features,)"
+    right = "a tuple, (channels, height, width), such as (3, 227, 227), or (features,)"
+    wrong = f"input_shape must be {right}, but is {input_shape!r}"
     if isinstance(input_shape, str) or not isinstance(input_shape, Sequence):
-        raise TypeError(f"input_shape must be a tuple, {right}, not {input_shape!r}.")
+        raise TypeError(f"{wrong}.")
     shape = tuple(input_shape)
     if not all(type(n) is int for n in shape):
-        raise TypeError(f"input_shape must hold whole numbers, but is {shape}.")
+        raise TypeError(f"{wrong}: these must be whole numbers.")
     if len(shape) == 4:
-        without = f"leave out the batch and write {shape[1:]}"
-        raise ValueError(f"input_shape {shape} has four numbers: {without}.")
-    if not 1 <= len(shape) <= 3:
-        raise ValueError(f"input_shape must be {right}, but is {shape}.")
-    if min(shape) < 1:
-        raise ValueError(f"input_shape must hold numbers of at least 1: {shape}.")
+        raise ValueError(f"{wrong}: leave out the batch and write {shape[1:]}.")
+    if not 1 <= len(shape) <= 3 or min(shape) < 1:
+        raise ValueError(f"{wrong}: one to three numbers, each at least 1.")
     return shape

@@ -4,8 +4,6 @@ A square input is too small for a net, fits, or is too large, in this order as i
 so that halving the range finds the ends; those that are reported were tried.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import partial
@@ -18,24 +16,19 @@ from alexnet_lab.arithmetic.rules import CountError, Row, Shape, UnknownLayerErr
 from alexnet_lab.arithmetic.sizes import SizeError
 
 
-def smallest_square(layers: Sequence[nn.Module], channels: int, up_to: int
-                    ) -> int | None:  # fmt: skip
-    """Return the smallest side, up to `up_to`, of a square that all layers accept."""
-    judge = partial(_judge, layers, channels)
-    side = bisect_left(range(up_to + 1), 0, lo=1, key=judge)
-    return side if side <= up_to and judge(side) == 0 else None
+def squares(layers: Sequence[nn.Module], channels: int, up_to: int) -> range:
+    """Return the sides, up to `up_to`, of the squares that all layers accept."""
+    sides, judge = range(up_to + 1), partial(_judge, layers, channels)
+    first = bisect_left(sides, 0, lo=1, key=judge)
+    return range(first, bisect_right(sides, 0, lo=first, key=judge))
 
 
 def _sides(layers: Sequence[nn.Module], channels: int, up_to: int) -> str:
     """Return the sides that fit, as in `227 to 258`; empty where none up to here do."""
-    first = smallest_square(layers, channels, up_to)
-    if first is None:
-        return ""
-    judge = partial(_judge, layers, channels)
-    last = bisect_right(range(up_to + 1), 0, lo=first, key=judge) - 1
-    if last == up_to:
-        return f"{first} or more"
-    return f"{first} to {last}" if last > first else f"{first}"
+    fit = squares(layers, channels, up_to)
+    if len(fit) < 2:
+        return f"{fit[0]}" if fit else ""
+    return f"{fit[0]} or more" if fit[-1] == up_to else f"{fit[0]} to {fit[-1]}"
 
 
 def _judge(layers: Sequence[nn.Module], channels: int, side: int) -> int:
@@ -63,10 +56,7 @@ def called(name: str) -> str:
 
 def explain(error: ValueError, name: str, layers: Sequence[nn.Module],
             input_shape: Shape, rows: Sequence[Row]) -> str:  # fmt: skip
-    """Return the message for the layer after `rows`, named `name`, whose rule raised.
-
-    `layers` are all of the net, which gets an input of `input_shape`.
-    """
+    """Return the message for a net's layer after `rows`, whose rule raised."""
     layer, text = layers[len(rows)], f"{error}".rstrip(".")
     maps = [input_shape, *(row.output_shape for row in rows)]
     sizes = [short(shape[1:]) for shape in maps if len(shape) == 3]
@@ -78,27 +68,29 @@ def explain(error: ValueError, name: str, layers: Sequence[nn.Module],
         who += f" ({type(layer).__name__})"
     if not isinstance(error, SizeError) or len(input_shape) != 3:
         return f"{who} {text}."
-    lines = [f"{who}: {text}."]
+    text = f"{who}: {text}."
     if "→" in ladder:
-        lines.append(f"Sizes so far, from the input on: {ladder}.")
-    return "\n".join(lines + _enough(layers, input_shape))
+        text += f"\nSizes so far, from the input on: {ladder}."
+    return text + _enough(layers, input_shape)
 
 
-def _enough(layers: Sequence[nn.Module], input_shape: Shape) -> list[str]:
+def _enough(layers: Sequence[nn.Module], input_shape: Shape) -> str:
     """Say how large a square must be: for the image layers, and for the whole net."""
     channels, *size = input_shape
     images = image_layers(layers)
-    least = smallest_square(images, channels, 2**16)
-    if least is None:
-        return []
+    fit = squares(images, channels, 2**16)
+    if not fit:
+        return ""
     if len(images) == len(layers):
-        return [f"The smallest square input is {least}."]
-    before = f"The layers before the {type(layers[len(images)]).__name__}"
-    text = f"{before} need at least {least}×{least}"
-    fit = _sides(layers, channels, 2 * max(*size, least, 512))
-    return [
-        f"{text}; square inputs that fit the whole net: {fit}." if fit else f"{text}."
-    ]
+        return f"\nThe smallest square input is {fit[0]}."
+    end = type(layers[len(images)]).__name__
+    text = f"\nThe layers before the {end} need at least {fit[0]}×{fit[0]}"
+    sides = _sides(layers, channels, 2 * max(*size, fit[0], 512))
+    return (
+        f"{text}; square inputs that fit the whole net: {sides}."
+        if sides
+        else f"{text}."
+    )
 
 
 def _features(error: CountError, name: str, layers: Sequence[nn.Module],
@@ -114,6 +106,5 @@ def _features(error: CountError, name: str, layers: Sequence[nn.Module],
     channels, *size = rows[0].input_shape
     fit = _sides(layers[: len(rows) + 1], channels, 2 * max(*size, 512))
     advice = f"no square input gives {error.expected:,}, so change the layer"
-    if fit:
-        advice = f"square inputs that fit: {fit}"
+    advice = f"square inputs that fit: {fit}" if fit else advice
     return f"{text}; {advice}.\nSizes here, from the input on: {ladder}."

@@ -1,9 +1,6 @@
 """What rules share, and those for the layers of torch.nn that image classifiers use."""
 
-from __future__ import annotations
-
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
@@ -11,20 +8,15 @@ from torch import nn
 from alexnet_lab.arithmetic.rules import CountError, Shape, Step, one, rule
 from alexnet_lab.arithmetic.sizes import Field, SizeError, Sweep
 
-Setting = int | tuple[int, ...]  # for both directions, or (height, width)
 
-
-def slide(size: Sequence[int], kernel_size: Setting, stride: Setting = 1,
-          padding: str | Setting = 0, dilation: Setting = 1,
-          ceil_mode: bool = False) -> tuple[Sweep, Sweep]:  # fmt: skip
-    """Slide a window over an image of (height, width); SizeError if it doesn't fit."""
-    settings = size, kernel_size, stride, padding, dilation, bool(ceil_mode)
-    ways, sweeps = list(zip(*map(pair, settings), strict=True)), []
-    for way, name in zip(ways, ("height", "width"), strict=True):
+def slide(*settings: Any) -> tuple[Sweep, Sweep]:
+    """Slide a window over an image; settings are `output_size`'s, or pairs of them."""
+    (down, across), sweeps = zip(*map(pair, settings), strict=True), list[Sweep]()
+    for way, name in ((down, "height"), (across, "width")):
         try:
             sweeps.append(Sweep(*way))
         except SizeError as error:
-            where = "" if ways[0] == ways[1] else f"along the {name}: "
+            where = "" if down == across else f"along the {name}: "
             raise SizeError(f"{where}{error}") from None
     return sweeps[0], sweeps[1]
 
@@ -78,32 +70,30 @@ def both_ways(height: str, width: str) -> str:
     return height if height == width else f"height {height}; width {width}"
 
 
-def product(*factors: int | str) -> str:
-    """Return factors with thousands separators and dots between: `55·55·96`."""
-    return "·".join(f if isinstance(f, str) else f"{f:,}" for f in factors)
-
-
-def worked(*factors: Any, result: int | None = None) -> str:
-    """Return a product and its result: `55·55·96 = 290,400`."""
-    value = math.prod(factors) if result is None else result
-    return f"{product(*factors)} = {value:,}"
-
-
 def times(*sizes: int) -> str:
     """Return sizes with crosses between, as in `96×55×55`."""
     return "×".join(f"{size}" for size in sizes)
 
 
-def weighted(layer: Any, places: Sequence[int], reads: Sequence[int],
-             outputs: int) -> dict[str, Any]:  # fmt: skip
+def worked(*factors: Any, result: int | None = None) -> str:
+    """Return a product and its result: `55·55·96 = 290,400`."""
+    text = "·".join(f if isinstance(f, str) else f"{f:,}" for f in factors)
+    return f"{text} = {math.prod(factors) if result is None else result:,}"
+
+
+def _weighted(bias: object, places: list[int], reads: list[int], outputs: int) -> dict:
     """Count the weights and work of `outputs` units in each place, biases if any."""
-    weights, biases = math.prod(reads), int(layer.bias is not None)
+    weights, biases = math.prod(reads), int(bias is not None)
     parameters = (weights + biases) * outputs
-    factors = [f"({product(*reads)} + 1)"] if biases else reads
+    macs = math.prod(places) * outputs * weights
+    read = "·".join(f"{n:,}" for n in reads)
+    work = (outputs, f"({read})") if len(reads) > 1 else (*reads, outputs)
+    unit = [f"({read} + 1)"] if biases else reads
     return {
         "parameters": parameters,
-        "parameters_formula": worked(*factors, outputs, result=parameters),
-        "macs": math.prod(places) * outputs * weights,
+        "parameters_formula": worked(*unit, outputs, result=parameters),
+        "macs": macs,
+        "macs_formula": worked(*places, *work, result=macs),
         "connections": math.prod(places) * parameters,
     }
 
@@ -115,11 +105,10 @@ def short(value: Any) -> str:
 
 
 @rule(nn.Conv2d)  # and nn.LazyConv2d, which leaves in_channels at 0 until it has run
-def conv2d(layer: nn.Conv2d, shape: Shape) -> Step:
-    """Size by `output_size`; (kernel·kernel·in/groups + 1)·out parameters."""
+def _conv2d(layer: nn.Conv2d, shape: Shape) -> Step:
     channels, *size = image(shape)
     expect_channels(layer.in_channels or channels, shape)
-    outputs, groups = layer.out_channels, layer.groups
+    groups = layer.groups
     if channels % groups:
         raise ValueError(f"cannot divide {channels} channels into {groups} groups")
     ways = slide(size, layer.kernel_size, layer.stride, layer.padding, layer.dilation)
@@ -129,29 +118,26 @@ def conv2d(layer: nn.Conv2d, shape: Shape) -> Step:
             copies = f"{layer.padding_mode} copies of {way.size} pixels"
             raise ValueError(f"pads {way.after} by {copies}, which give {most} at most")
     places = [way.positions for way in ways]
-    reads = *layer.kernel_size, channels // groups
-    counts = weighted(layer, places, reads, outputs)
-    work = worked(*places, outputs, f"({product(*reads)})", result=counts["macs"])
+    reads = [*layer.kernel_size, channels // groups]
+    counts = _weighted(layer.bias, places, reads, layer.out_channels)
     label = _window_label(layer, layer.stride)
-    return slid(ways, outputs, **counts, macs_formula=work, layer=label)
+    return slid(ways, layer.out_channels, **counts, layer=label)
 
 
 @rule(nn.MaxPool2d, nn.AvgPool2d)
-def pool2d(layer: Any, shape: Shape) -> Step:
-    """Size by `output_size`, channel by channel; the stride defaults to the window."""
+def _pool2d(layer: Any, shape: Shape) -> Step:
     channels, *size = image(shape)
     stride = layer.kernel_size if layer.stride is None else layer.stride
     setting = layer.kernel_size, stride, layer.padding, getattr(layer, "dilation", 1)
-    ways = slide(size, *setting, layer.ceil_mode)
+    ways = slide(size, *setting, bool(layer.ceil_mode))
     for way in ways:
-        half = way.kernel_size // 2  # whatever the dilation
-        if way.before > half:
-            most = f"half its window at most, {way.kernel_size}//2 = {half}"
-            raise ValueError(f"pads {way.before}, but a pool may pad {most}")
+        if way.before > way.kernel_size // 2:  # whatever the dilation
+            half = f"half its window, {way.kernel_size}//2 = {way.kernel_size // 2}"
+            raise ValueError(f"pads {way.before}, but a pool may pad at most {half}")
     return slid(ways, channels, layer=_window_label(layer, stride))
 
 
-def _window_label(layer: Any, stride: Setting) -> str:
+def _window_label(layer: Any, stride: Any) -> str:
     """Return a convolution or a pool on one line: `Conv2d 11×11/4 p2 g2`."""
     text = f"{type(layer).__name__} {times(*pair(layer.kernel_size))}"
     settings = [
@@ -169,7 +155,7 @@ def _window_label(layer: Any, stride: Setting) -> str:
 
 
 @rule(nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-def adaptive_pool2d(layer: Any, shape: Shape) -> Step:
+def _adaptive_pool2d(layer: Any, shape: Shape) -> Step:
     """The output size is given (None keeps the input's), and the windows follow."""
     channels, *size = image(shape)
     if layer.output_size is None:
@@ -205,7 +191,7 @@ def _adaptive(size: int, output: int) -> tuple[str, Field | None]:
 
 
 @rule(nn.ConstantPad2d)  # and nn.ZeroPad2d
-def pad2d(layer: Any, shape: Shape) -> Step:
+def _pad2d(layer: Any, shape: Shape) -> Step:
     """Each end of each direction grows by its padding, or shrinks if it's negative."""
     channels, *size = image(shape)
     left, right, top, bottom = layer.padding
@@ -218,7 +204,7 @@ def pad2d(layer: Any, shape: Shape) -> Step:
         workings.append(f"{n}{text} = {output[-1]}")
         if output[-1] < 1 or cropped[-1] > n:
             raise ValueError(f"cuts everything away: {workings[-1]}")
-    label = f"{left}" if len(set(layer.padding)) == 1 else f"{tuple(layer.padding)}"
+    label = left if len(set(layer.padding)) == 1 else tuple(layer.padding)
     return Step(
         output_shape=(channels, *output),
         formula=both_ways(*workings),
@@ -234,28 +220,24 @@ def pad2d(layer: Any, shape: Shape) -> Step:
     nn.SELU, nn.SiLU, nn.Sigmoid, nn.Softplus, nn.Softshrink, nn.Softsign, nn.Tanh,
     nn.Tanhshrink, nn.Threshold,
 )  # fmt: skip
-def elementwise(layer: nn.Module, shape: Shape) -> Step:
-    """Number by number."""
+def _elementwise(layer: nn.Module, shape: Shape) -> Step:
     return unchanged(shape)
 
 
 @rule(nn.Softmax, nn.LogSoftmax)
-def softmax(layer: Any, shape: Shape) -> Step:
-    """Along one dimension, which must exist."""
+def _softmax(layer: Any, shape: Shape) -> Step:
     if layer.dim is not None:
         _dimension(layer.dim, shape)
     return unchanged(shape)
 
 
 @rule(nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
-def dropout(layer: Any, shape: Shape) -> Step:
-    """The identity, as far as shapes go."""
+def _dropout(layer: Any, shape: Shape) -> Step:
     return unchanged(shape, layer=f"{type(layer).__name__} {layer.p:g}")
 
 
 @rule(nn.PReLU)
-def prelu(layer: nn.PReLU, shape: Shape) -> Step:
-    """One trainable slope, or one for each channel."""
+def _prelu(layer: nn.PReLU, shape: Shape) -> Step:
     slopes = layer.num_parameters
     if slopes > 1:
         expect_channels(slopes, shape)
@@ -263,8 +245,7 @@ def prelu(layer: nn.PReLU, shape: Shape) -> Step:
 
 
 @rule(nn.LocalResponseNorm)
-def local_response_norm(layer: nn.LocalResponseNorm, shape: Shape) -> Step:
-    """Across neighbouring channels; no parameters."""
+def _local_response_norm(layer: nn.LocalResponseNorm, shape: Shape) -> Step:
     if len(shape) < 2:
         raise ValueError(f"expects channels of maps, but gets {shape[0]:,} features")
     return unchanged(shape, layer=f"LocalResponseNorm {layer.size}")
@@ -272,14 +253,13 @@ def local_response_norm(layer: nn.LocalResponseNorm, shape: Shape) -> Step:
 
 @rule(nn.BatchNorm1d, nn.LazyBatchNorm1d, nn.BatchNorm2d, nn.LazyBatchNorm2d,
       nn.InstanceNorm2d, nn.LazyInstanceNorm2d)  # fmt: skip
-def norm(layer: Any, shape: Shape) -> Step:
+def _norm(layer: Any, shape: Shape) -> Step:
     """One scale and one shift a channel; running averages are no parameters."""
     if not isinstance(layer, (nn.BatchNorm1d, nn.LazyBatchNorm1d)):
         image(shape)
     elif len(shape) > 2:
-        raise ValueError(
-            f"expects (features,), but gets {times(*shape)}: images need BatchNorm2d"
-        )
+        gets = f"gets {times(*shape)}: images need BatchNorm2d"
+        raise ValueError(f"expects (features,), but {gets}")
     if layer.affine or layer.track_running_stats:
         expect_channels(layer.num_features or shape[0], shape)  # 0: lazy, not run yet
     alone = isinstance(layer, (nn.InstanceNorm2d, nn.LazyInstanceNorm2d))
@@ -289,14 +269,13 @@ def norm(layer: Any, shape: Shape) -> Step:
 
 
 @rule(nn.GroupNorm)
-def group_norm(layer: nn.GroupNorm, shape: Shape) -> Step:
-    """One scale and one shift a channel."""
+def _group_norm(layer: nn.GroupNorm, shape: Shape) -> Step:
     expect_channels(layer.num_channels, shape)
     return _scaled(layer, shape, layer.num_channels)
 
 
 @rule(nn.LayerNorm, nn.RMSNorm)
-def layer_norm(layer: Any, shape: Shape) -> Step:
+def _layer_norm(layer: Any, shape: Shape) -> Step:
     """A scale, and in LayerNorm a shift, for each number of the trailing dimensions."""
     wanted = tuple(layer.normalized_shape)
     got = shape[-len(wanted) :]
@@ -318,7 +297,7 @@ def _scaled(layer: Any, shape: Shape, *sizes: int) -> Step:
 
 
 @rule(nn.Flatten)
-def flatten(layer: nn.Flatten, shape: Shape) -> Step:
+def _flatten(layer: nn.Flatten, shape: Shape) -> Step:
     """Dimensions start_dim to end_dim become one; the batch is dimension 0."""
     start, end = (_dimension(dim, shape) for dim in (layer.start_dim, layer.end_dim))
     if start > end:
@@ -343,23 +322,20 @@ def _dimension(dim: int, shape: Shape) -> int:
 
 
 @rule(nn.Linear)  # and nn.LazyLinear, which leaves in_features at 0 until it has run
-def linear(layer: nn.Linear, shape: Shape) -> Step:
-    """(in + 1)·out parameters, applied along the last dimension."""
+def _linear(layer: nn.Linear, shape: Shape) -> Step:
     *places, gets = shape
     features, outputs = layer.in_features or gets, layer.out_features
     if features != gets:
         text = f"expects {features:,} features, but gets {times(*shape)}"
         if places:
-            total = math.prod(shape)
-            fits = "fits" if total == features else "doesn't fit either"
+            fits = "fits" if math.prod(shape) == features else "doesn't fit either"
             text += (
-                f". A Linear works on the last dimension only, which is {gets}: an nn."
-                f"Flatten() before it is missing. {product(*shape)} = {total:,} {fits}"
+                f". A Linear works on the last dimension only, which is {gets}: an "
+                f"nn.Flatten() before it is missing. {worked(*shape)} {fits}"
             )
         raise CountError(text, features, gets)
     return Step(
         output_shape=(*places, outputs),
-        **weighted(layer, places, [features], outputs),
-        macs_formula=worked(*places, features, outputs),
+        **_weighted(layer.bias, places, [features], outputs),
         layer=f"{type(layer).__name__} {features:,}→{outputs:,}",
     )

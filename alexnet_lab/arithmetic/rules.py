@@ -1,19 +1,8 @@
 """What a rule says of a layer, what a row of the ledger is, and where rules are kept.
 
 A rule takes a layer and the shape that enters it, without the batch, and looks at the
-layer's settings only, never at its tensors. To teach the ledger a layer of your own:
-
-    from alexnet_lab.arithmetic import Step, rule
-
-    @rule(Halve)
-    def halve(layer, shape):
-        channels, height, width = shape
-        return Step(output_shape=(channels, height // 2, width // 2))
-
-The rules for torch.nn are in layers.py.
+layer's settings only, never at its tensors. `_NO_RULE` shows how to write one.
 """
-
-from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
@@ -35,16 +24,13 @@ class Step:
 
     Shapes have no batch; counts are for one image. The formulas end in the result they
     give, as in `(11·11·3 + 1)·96 = 34,944`, and are empty where there is none.
-
-    - parameters: numbers that training changes;
-    - macs: multiply-accumulates with weights; a pool, a norm or an activation has none;
-    - connections: LeCun's count: for each output its weights and its bias;
-    - window: what the positions of the output read of the layer's input, down and
-      across; None where they have no place in the image, or no even spacing;
-    - leftover: positions of the padded input after the last window, never read, as one
-      number where height and width agree, else (height, width);
-    - layer: what it is, on one short line, as in `Conv2d 5×5 p2 g2`; by default the
-      name of its type.
+    `parameters` change in training; `macs` are multiply-accumulates with weights, of
+    which a pool, a norm or an activation has none; `connections` are LeCun's, for each
+    output its weights and its bias. `window` is what the output's positions read of the
+    layer's input, down and across; None where they have no place in the image, or no
+    even spacing. `leftover` positions of the padded input after the last window are
+    never read, (height, width) where these differ. `layer` says what it is, as in
+    `Conv2d 5×5 p2 g2`; by default the name of its type.
     """
 
     output_shape: Shape
@@ -63,12 +49,10 @@ class Step:
 class Row(Step):
     """A layer in its place: what its rule says, and what follows from the others'.
 
-    - name: the layer's name, those of nested nn.Sequential joined by dots;
-    - module: the layer itself;
-    - parameters: 0 where the layer stood in an earlier row (`shared with …`);
-    - field: what the positions of the output read of the network's input, down and
-      across; None after a layer without a window. It follows the windows alone: what
-      Group-, Instance- and LayerNorm learn from the whole map is left out.
+    Names in nested nn.Sequential are joined by dots. `parameters` is 0 where the layer
+    stood in an earlier row (`shared with …`). `field` is what the output's positions
+    read of the network's input, down and across; None after a layer without a window.
+    It follows the windows: what norms learn from the whole map is left out.
     """
 
     name: str
@@ -86,11 +70,6 @@ class Row(Step):
         """Pixels of the input from one position to the next."""
         return one(way.jump for way in self.field) if self.field else None
 
-    @property
-    def offset(self) -> int | Pair | None:
-        """Pixel at which the first position's field begins; negative in the padding."""
-        return one(way.offset for way in self.field) if self.field else None
-
     def sees(self, i: int, j: int) -> tuple[int, int, int, int]:
         """Return (top, left, height, width) of the pixels that position (i, j) reads.
 
@@ -99,10 +78,9 @@ class Row(Step):
         """
         if self.field is None:
             raise ValueError(f"{self.name} has no receptive field, as it has no map")
-        _, high, wide = self.output_shape
+        (down, across), (_, high, wide) = self.field, self.output_shape
         if not (0 <= i < high and 0 <= j < wide):
             raise ValueError(f"{self.name}'s map is {high}×{wide}: no unit ({i}, {j})")
-        down, across = self.field
         top, left = down.offset + i * down.jump, across.offset + j * across.jump
         return top, left, down.size, across.size
 
@@ -136,15 +114,13 @@ def rule(*layer_types: type[nn.Module]) -> Callable[[Rule], Rule]:
     raise ValueError with a message that reads on after the layer's name, such as
     "expects 3 channels, but gets 1". Used on no type of layer it raises TypeError.
     """
-    modules = [t for t in layer_types if isinstance(t, type)]
-    if not modules or not all(issubclass(t, nn.Module) for t in layer_types):
-        raise TypeError(
-            "rule takes the types it serves: write @rule(MyLayer) above the function, "
-            f"where MyLayer is a subclass of nn.Module, not {layer_types}."
-        )
+    types = [t for t in layer_types if isinstance(t, type) and issubclass(t, nn.Module)]
+    if not types or len(types) < len(layer_types):
+        text = "write @rule(MyLayer) above a function; it takes subclasses of nn.Module"
+        raise TypeError(f"{text}, not {layer_types}.")
 
     def register(function: Rule) -> Rule:
-        _RULES.update(dict.fromkeys(layer_types, function))
+        _RULES.update(dict.fromkeys(types, function))
         return function
 
     return register
@@ -157,65 +133,32 @@ def rule_of(layer_type: type[nn.Module]) -> Rule:
     own, still computes what nn.Conv2d does, as far as the ledger is concerned.
     UnknownLayerError if there is none, or if the type replaces its parent's forward.
     """
-    computes = {"forward", "__call__", "_conv_forward"}
-    overridden = False
+    name, overridden = layer_type.__name__, False
     for parent in layer_type.__mro__:
-        if parent in _RULES:
-            if overridden:
-                raise UnknownLayerError(_own_forward(layer_type, parent))
+        if parent in _RULES and not overridden:
             return _RULES[parent]
-        overridden |= not computes.isdisjoint(vars(parent))
-    raise UnknownLayerError(_no_rule(layer_type.__name__))
+        if parent in _RULES:
+            base = parent.__name__
+            full = f"nn.{base}" if parent.__module__.startswith("torch.nn.") else base
+            raise UnknownLayerError(
+                _OWN_FORWARD.format(name=name, base=base, full=full)
+            )
+        overridden |= not _COMPUTES.isdisjoint(vars(parent))
+    raise UnknownLayerError(_NO_RULE.format(name=name, lower=name.lower()))
 
 
-def is_container(module: nn.Module) -> bool:
-    """Say whether a module merely runs its children in order, as nn.Sequential does."""
-    kind = type(module)
-    if not isinstance(module, nn.Sequential) or kind in _RULES:
-        return False
-    return kind.forward is nn.Sequential.forward and "forward" not in vars(module)
-
-
-def step(layer: nn.Module, shape: Shape) -> Step:
-    """Apply the rule of a layer to the shape that enters it, without the batch.
-
-    UnknownLayerError if no rule serves the layer, ValueError if it rejects the shape.
-    """
-    kind = type(layer)
-    if "forward" in vars(layer):
-        raise UnknownLayerError(
-            f"this {kind.__name__} got a forward of its own, which no rule can know."
-        )
-    # weight_norm, spectral_norm and pruning leave these behind
-    marks = {"weight_g", "weight_orig", "parametrizations"}
-    if not marks.isdisjoint({*layer._parameters, *layer._modules}):
-        raise UnknownLayerError(
-            f"the weights of this {kind.__name__} come from torch.nn.utils or its "
-            "parametrize, and its rule doesn't know how many parameters that takes."
-        )
-    result = rule_of(kind)(layer, shape)
-    if not isinstance(result, Step):
-        raise TypeError(f"the rule of {kind.__name__} must return a Step: {result!r}.")
-    return result if result.layer else dataclasses.replace(result, layer=kind.__name__)
-
-
-def _no_rule(name: str) -> str:
-    return f"""the ledger has no rule for {name}.
+_COMPUTES = {"forward", "__call__", "_conv_forward"}
+_NO_RULE = """the ledger has no rule for {name}.
 If {name} runs its children in order, make it an nn.Sequential. Else teach the ledger:
 
     from alexnet_lab.arithmetic import Step, rule
 
     @rule({name})
-    def {name.lower()}_rule(layer, shape):  # the shape without the batch: (3, 227, 227)
+    def {lower}_rule(layer, shape):  # the shape without the batch: (3, 227, 227)
         return Step(output_shape=shape, parameters=0, macs=0)
 """
-
-
-def _own_forward(layer_type: type, parent: type) -> str:
-    name, base = layer_type.__name__, parent.__name__
-    full = f"nn.{base}" if parent.__module__.startswith("torch.nn.") else base
-    return f"""{name} derives from {base} but computes in its own way ({name}.forward),
-so that the rule of {base} may not hold. If it does hold, say so:
+_OWN_FORWARD = """{name} derives from {base} but computes in its own way
+({name}.forward), so that the rule of {base} may not hold. If it does hold, say so:
 
     from alexnet_lab.arithmetic import rule, rule_of
 
@@ -223,3 +166,34 @@ so that the rule of {base} may not hold. If it does hold, say so:
 
 If it doesn't, write a rule with @rule({name}); see alexnet_lab/arithmetic/rules.py.
 """
+
+
+def is_container(module: nn.Module) -> bool:
+    """Say whether a module merely runs its children in order, as nn.Sequential does."""
+    kind, own = type(module), "forward" in vars(module)
+    inherits = (
+        isinstance(module, nn.Sequential) and kind.forward is nn.Sequential.forward
+    )
+    return inherits and not own and kind not in _RULES
+
+
+def step(layer: nn.Module, shape: Shape) -> Step:
+    """Apply the rule of a layer to the shape that enters it, without the batch.
+
+    UnknownLayerError if no rule serves the layer, ValueError if it rejects the shape.
+    """
+    name = type(layer).__name__
+    if "forward" in vars(layer):
+        raise UnknownLayerError(f"this {name} got a forward that no rule can know.")
+    # weight_norm, spectral_norm and pruning leave these behind
+    marks = {"weight_g", "weight_orig", "parametrizations"}
+    if not marks.isdisjoint({*layer._parameters, *layer._modules}):
+        why = f"torch.nn.utils, or its parametrize, makes the weights of this {name}"
+        raise UnknownLayerError(f"{why}, and its rule can't tell how many there are.")
+    if getattr(layer, "return_indices", False):
+        why = "an nn.Sequential can't hand two things on; leave return_indices out"
+        raise ValueError(f"returns indices beside its maps, but {why}")
+    result = rule_of(type(layer))(layer, shape)
+    if not isinstance(result, Step):
+        raise TypeError(f"the rule of {name} must return a Step: {result!r}.")
+    return result if result.layer else dataclasses.replace(result, layer=name)

@@ -6,8 +6,6 @@ spans d·(k − 1) + 1 positions. It fits ⌊(size − kernel_size + 2·padding)
 times. Source: PyTorch's documentation of nn.Conv2d and nn.MaxPool2d.
 """
 
-from __future__ import annotations
-
 import operator
 from typing import NamedTuple
 
@@ -22,15 +20,15 @@ class Field(NamedTuple):
     """What the positions of a map read of an earlier map, along one dimension.
 
     Position i reads `size` positions from `offset + i·jump` on, where 0 is the earlier
-    map's first: padding makes the offset negative, cropping positive. A layer's own
-    window is the field of its output in its input.
+    map's first: padding makes the offset negative, cropping positive. A layer's window
+    is the field of its output in its input.
     """
 
     size: int = 1
     jump: int = 1
     offset: int = 0
 
-    def through(self, window: Field) -> Field:
+    def through(self, window: "Field") -> "Field":
         """Return the field of the next layer's output, given that layer's window."""
         return Field(
             self.size + (window.size - 1) * self.jump,
@@ -38,7 +36,7 @@ class Field(NamedTuple):
             self.offset + window.offset * self.jump,
         )
 
-    def joined(self, other: Field) -> Field | None:
+    def joined(self, other: "Field") -> "Field | None":
         """Return what two ways to one map read together; None if they drift apart."""
         first = min(self.offset, other.offset)
         end = max(self.offset + self.size, other.offset + other.size)
@@ -66,18 +64,25 @@ class Sweep:
             raise TypeError(f"ceil_mode must be True or False, not {ceil_mode!r}.")
         self.ceil_mode = ceil_mode
         self.before, self.after = self._ends(padding)
-        self.padded = self.before + self.size + self.after
-        room = self.padded - self.span
+        padded = self.before + self.size + self.after
+        room = padded - self.span
         fit = (-(-room // self.stride) if ceil_mode else room // self.stride) + 1
         # Ceil mode's last start lies in the input, or in the padding before it.
         starts = (self.before + self.size - 1) // self.stride + 1
         self.positions = min(fit, starts) if ceil_mode else fit
         self.dropped = fit - self.positions
-        end = (self.positions - 1) * self.stride + self.span
-        self.leftover = max(0, self.padded - end)
-        self.overhang = max(0, end - self.padded)
+        left = room - (self.positions - 1) * self.stride
+        self.leftover, self.overhang = max(0, left), max(0, -left)
         if self.positions < 1:
-            raise SizeError(self._misfit())
+            window, place = f"A window of {self.kernel_size}", f"{self.size}"
+            if self.dilation > 1:
+                window += f" with dilation {self.dilation} spans {self.span} and"
+            if padded > self.size:
+                place += f" padded to {padded}"
+            raise SizeError(
+                f"{window} does not fit into {place}: {self.working}. "
+                f"The smallest size that works is {self.smallest}."
+            )
 
     @property
     def field(self) -> Field:
@@ -86,7 +91,7 @@ class Sweep:
 
     @property
     def working(self) -> str:
-        """The working on one line, result included; see `size_formula`."""
+        """The working on one line, result included."""
         left, right = "⌈⌉" if self.ceil_mode else "⌊⌋"
         window, ends = f"{self.kernel_size}", f"{self.before} + {self.after}"
         if self.dilation > 1:
@@ -100,14 +105,13 @@ class Sweep:
         why = "the last window would start past the input and is dropped"
         return f"{text} − {self.dropped} = {result} ({why})"
 
-    def smallest(self, positions: int) -> int:
-        """Return the smallest size that gives at least so many positions."""
-        ends, steps = self.before + self.after, positions - 1
-        if not self.ceil_mode:
-            return max(1, steps * self.stride + self.span - ends)
-        # Rounded up, any part of a step counts, but the last window starts inside.
-        enough = (steps - 1) * self.stride + 1 + self.span - ends
-        return max(1, enough, steps * self.stride + 1 - self.before)
+    @property
+    def smallest(self) -> int:
+        """The smallest size into which the window fits once."""
+        fits = self.span - self.before - self.after
+        if self.ceil_mode:  # part of a step is enough, but it must start inside
+            return max(1, fits - self.stride + 1, 1 - self.before)
+        return max(1, fits)
 
     def _ends(self, padding: Padding) -> tuple[int, int]:
         if padding == "valid":
@@ -123,17 +127,6 @@ class Sweep:
                 f"dimension, or a pair (before, after), not {padding!r}."
             )
         return _whole("padding", ends[0], 0), _whole("padding", ends[1], 0)
-
-    def _misfit(self) -> str:
-        window, room = f"A window of {self.kernel_size}", f"{self.size}"
-        if self.dilation > 1:
-            window += f" with dilation {self.dilation} spans {self.span} and"
-        if self.padded > self.size:
-            room += f" padded to {self.padded}"
-        return (
-            f"{window} does not fit into {room}: {self.working}. "
-            f"The smallest size that works is {self.smallest(1)}."
-        )
 
 
 def output_size(size: int, kernel_size: int, stride: int = 1, padding: Padding = 0,
@@ -152,9 +145,8 @@ def output_size(size: int, kernel_size: int, stride: int = 1, padding: Padding =
         ceil_mode: round up instead of down, as pools may. As in PyTorch the last
             window must start inside the input or the padding before it.
 
-    Raises:
-        SizeError: the window does not fit even once (a ValueError).
-        ValueError, TypeError: a number out of range, or no whole number.
+    Raises SizeError (a ValueError) if the window does not fit even once, ValueError or
+    TypeError if a number is out of range or not whole.
 
     >>> output_size(227, kernel_size=11, stride=4)
     55
@@ -168,80 +160,17 @@ def size_formula(size: int, kernel_size: int, stride: int = 1, padding: Padding 
 
     >>> size_formula(224, kernel_size=11, stride=4, padding=(0, 3))
     '⌊(224 − 11 + 0 + 3)/4⌋ + 1 = 55'
-    >>> size_formula(32, kernel_size=3, padding=2, dilation=2)
-    '⌊(32 − 2·(3 − 1) − 1 + 2·2)/1⌋ + 1 = 32'
     """
     return Sweep(size, kernel_size, stride, padding, dilation, ceil_mode).working
 
 
-def leftover(size: int, kernel_size: int, stride: int = 1, padding: Padding = 0,
-             dilation: int = 1, ceil_mode: bool = False) -> int:  # fmt: skip
-    """Return how many positions after the last window are never read.
-
-    They are counted at the end of the *padded* input; 0 where ceil mode's last window
-    overhangs it. Gaps between windows (a stride larger than the window) do not count.
-    Arguments and errors are those of `output_size`. Taught in 04.
-
-    >>> leftover(224, kernel_size=11, stride=4)
-    1
-    """
-    return Sweep(size, kernel_size, stride, padding, dilation, ceil_mode).leftover
-
-
-def overhang(size: int, kernel_size: int, stride: int = 1, padding: Padding = 0,
-             dilation: int = 1, ceil_mode: bool = False) -> int:  # fmt: skip
-    """Return by how many positions ceil mode's last window leaves the padded input.
-
-    >>> overhang(224, kernel_size=11, stride=4, ceil_mode=True)
-    3
-    """
-    return Sweep(size, kernel_size, stride, padding, dilation, ceil_mode).overhang
-
-
-def smallest_input(kernel_size: int, stride: int = 1, padding: Padding = 0,
-                   dilation: int = 1, ceil_mode: bool = False,
-                   output: int = 1) -> int:  # fmt: skip
-    """Return the smallest size that gives at least `output` positions.
-
-    Applied from the last layer back to the first it gives the smallest input of a
-    whole stack. Other arguments and errors are those of `output_size`. Taught in 04.
-
-    >>> smallest_input(kernel_size=3, stride=2, output=6)
-    13
-    """
-    least = _whole("output", output)
-    enough = _whole("dilation", dilation) * _whole("kernel_size", kernel_size)
-    sweep = Sweep(enough, kernel_size, stride, padding, dilation, ceil_mode)
-    return sweep.smallest(least)
-
-
-def receptive_field(
-    field: int, jump: int, kernel_size: int, stride: int = 1, dilation: int = 1
-) -> tuple[int, int]:
-    """Carry a receptive field and a jump through one layer, along one dimension.
-
-    The field is how many pixels of the input one position depends on, the jump how
-    many lie between one position and the next: 1 and 1 at the start. After the layer
-    they are field + dilation·(kernel_size − 1)·jump, and jump·stride.
-
-    >>> receptive_field(*receptive_field(1, 1, 11, 4), 3, 2)
-    (19, 8)
-    """
-    before = Field(_whole("field", field), _whole("jump", jump))
-    span = _whole("dilation", dilation) * (_whole("kernel_size", kernel_size) - 1) + 1
-    return before.through(Field(span, _whole("stride", stride)))[:2]
-
-
 def _whole(name: str, value: int, least: int = 1) -> int:
     """Return `value` as an int of at least `least`, or say what is wrong with it."""
-    if isinstance(value, (tuple, list)):
-        raise TypeError(
-            f"{name} is {value!r}, but this is the arithmetic of one dimension at a "
-            "time: ask once for the height and once for the width."
-        )
     if isinstance(value, bool) or not hasattr(value, "__index__"):
-        kind = type(value).__name__
-        raise TypeError(f"{name} must be a whole number, but is {value!r} ({kind}).")
+        text = f"{name} must be a whole number, but is {value!r}."
+        if isinstance(value, (tuple, list)):
+            text += " Ask for one dimension at a time: for the height, for the width."
+        raise TypeError(text)
     number = operator.index(value)  # takes NumPy's integers too
     if number < least:
         raise ValueError(f"{name} must be at least {least}, but is {number}.")

@@ -1,7 +1,5 @@
 """The ledger as aligned text and as an HTML table."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Sequence
 from html import escape
@@ -17,9 +15,9 @@ _TOP = "border-top: 1px solid rgba(128, 128, 128, 0.5)"
 _SMALL = "font-size: 85%; opacity: 0.7; white-space: nowrap"
 
 
-def text(rows: Sequence[Row], totals: Pair, caption: str) -> str:
+def text(rows: Sequence[Row], caption: str) -> str:
     """Return the ledger as text: a line of figures a layer, its working below it."""
-    table = [_HEADS, *map(_cells, rows), _total(totals)]
+    table = [_HEADS, *map(_cells, rows), _total(rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = [_line(cells, widths) for cells in table]
     rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
@@ -29,10 +27,10 @@ def text(rows: Sequence[Row], totals: Pair, caption: str) -> str:
     return "\n".join([lines[0], rule, *body, rule, lines[-1], caption])
 
 
-def html(rows: Sequence[Row], totals: Pair, caption: str) -> str:
+def html(rows: Sequence[Row], caption: str) -> str:
     """Return the ledger as an HTML table that suits light and dark pages."""
     body = [_html_row(row) for row in rows]
-    last = _html_cells("td", ["<b>total</b>", *_total(totals)[1:]], left=1)
+    last = _html_cells("td", ["<b>total</b>", *_total(rows)[1:]], left=1)
     return (
         '<table style="border-collapse: collapse; font-variant-numeric: tabular-nums">'
         f"\n<thead><tr>{_html_cells('th', _HTML_HEADS)}</tr></thead>\n<tbody>\n"
@@ -48,20 +46,15 @@ def shape_text(shape: Shape) -> str:
 
 
 def _cells(row: Row) -> list[str]:
-    windowed = row.leftover is not None and row.formula
+    left = row.leftover if row.formula else None
+    ways = map(_ways, (row.receptive_field, row.jump, left))
     counts = _count(row.parameters), _count(row.macs)
-    ways = row.receptive_field, row.jump, row.leftover if windowed else None
-    return [
-        row.name,
-        row.layer,
-        shape_text(row.output_shape),
-        *counts,
-        *map(_ways, ways),
-    ]
+    return [row.name, row.layer, shape_text(row.output_shape), *counts, *ways]
 
 
-def _total(totals: Pair) -> list[str]:
-    return ["total", "", "", *map(_count, totals), "", "", ""]
+def _total(rows: Sequence[Row]) -> list[str]:
+    counts = sum(row.parameters for row in rows), sum(row.macs for row in rows)
+    return ["total", "", "", *map(_count, counts), "", "", ""]
 
 
 def _line(cells: list[str], widths: list[int]) -> str:
@@ -72,8 +65,7 @@ def _line(cells: list[str], widths: list[int]) -> str:
 
 def _workings(row: Row, margin: str) -> list[str]:
     """Return the workings side by side, or below one another where they're too long."""
-    parts = [row.formula, row.parameters_formula, row.macs_formula]
-    parts = [part for part in parts if part]
+    parts = [part for part in _formulas(row) if part]
     joined = margin + "   ".join(parts)
     if len(joined) <= _WIDTH:
         return [joined] if parts else []
@@ -81,11 +73,14 @@ def _workings(row: Row, margin: str) -> list[str]:
     return [line for part in parts for line in wrap.wrap(part)]
 
 
+def _formulas(row: Row) -> tuple[str, str, str]:
+    return row.formula, row.parameters_formula, row.macs_formula
+
+
 def _html_row(row: Row) -> str:
     cells = [escape(cell) for cell in _cells(row)]
     cells[0] = f"<b>{cells[0]}</b>"
-    workings = [row.formula, row.parameters_formula, row.macs_formula]
-    for index, working in enumerate(workings, start=2):
+    for index, working in enumerate(_formulas(row), start=2):
         for line in working.split("; ") if working else []:
             cells[index] += f'<br/><span style="{_SMALL}">{escape(line)}</span>'
     return f'<tr style="{_TOP}">{_html_cells("td", cells)}</tr>'

@@ -1,19 +1,16 @@
 """Ledger against torchinfo: arithmetic against a forward pass, row by row.
 
 torchinfo's *mult-adds* count a bias like a weight, and those of a convolution once for
-each position of its map, which is LeCun's count of connections. Of any other layer they
-count each parameter once, of a norm too, where the ledger has 0 (of a Linear, after
-release 1.8.0, once for each position). Its total counts a layer again that stands in
-two nested nn.Sequential: compared is the sum of its rows, in which that layer has none.
+each position of its map, as LeCun counts connections; of any other layer each parameter
+once, also of a norm, where the ledger has 0 (of a Linear, after release 1.8.0, once for
+each position). Its total counts a layer again that stands in two nested nn.Sequential:
+compared is the sum of its rows, in which that layer has none.
 """
-
-from __future__ import annotations
 
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import torch
@@ -32,12 +29,7 @@ class Verification:
     rows: Sequence[Row]
     comparisons: Sequence[Sequence[str]]  # "output: ledger 54, torchinfo 55"
     parameters: tuple[int, int]  # in all: the ledger's, torchinfo's
-
-    @property
-    def exact(self) -> bool:
-        """True if every row and the total number of parameters agree."""
-        ours, theirs = self.parameters
-        return ours == theirs and not any(self.comparisons)
+    exact: bool  # whether every row and the total number of parameters agree
 
     def __str__(self) -> str:
         names = max((len(row.name) for row in self.rows), default=0)
@@ -59,14 +51,11 @@ def verify(net: nn.Module, input_shape: Sequence[int], rows: Sequence[Row]
            ) -> Verification:  # fmt: skip
     """Run `net` once under torchinfo.summary and compare it with a ledger's rows.
 
-    Compared are the output's shape, the parameters, and, for layers of torch.nn, the
-    multiply-adds (other layers may name their parameters as they like, and torchinfo
-    goes by names). The net runs in evaluation mode on one image of zeros, on the device
-    of its parameters. Its modes and averages and the random numbers stay as they were.
-
-    Raises:
-        ValueError: the net has lazy layers that haven't run yet.
-        RuntimeError: the network doesn't run on such an input.
+    Compared are the output's shape, the parameters, and the multiply-adds of torch.nn's
+    layers (torchinfo goes by the names of parameters). The net runs in evaluation mode
+    on one image of zeros, on the device of its parameters. Its modes and averages and
+    the random numbers stay as they were. ValueError if it has lazy layers that haven't
+    run, RuntimeError if it doesn't run.
     """
     if any(is_lazy(parameter) for parameter in net.parameters()):
         image = ", ".join(f"{n}" for n in (1, *input_shape))
@@ -75,22 +64,20 @@ def verify(net: nn.Module, input_shape: Sequence[int], rows: Sequence[Row]
             f"lazy layers. Run it once yourself first: net(torch.zeros({image}))"
         )
     wanted = {id(row.module) for row in rows}  # the others are containers
-    ran = (info for info in _summary(net, input_shape) if info.executed)
-    found = [info for info in ran if id(info.module) in wanted]
+    found = [info for info in _summary(net, input_shape) if id(info.module) in wanted]
     comparisons = [_differences(*both) for both in zip(rows, found, strict=True)]
     seen = sum(0 if info.is_recursive else info.num_params for info in found)
-    return Verification(rows, comparisons, (sum(r.parameters for r in rows), seen))
+    total = sum(row.parameters for row in rows)
+    exact = total == seen and not any(comparisons)
+    return Verification(rows, comparisons, (total, seen), exact)
 
 
 def torchinfo_text(statistics: object) -> str:
-    """What torchinfo prints, the same on every Python.
+    """What torchinfo prints, the same on every Python, of what its `summary` returns.
 
     Its total of mult-adds is in millions, `(M)`, billions, `(G)`, or more. From Python
     3.11 on torchinfo 1.8 writes the name of its own constant there instead, which
-    speaks of bytes.
-
-    Args:
-        statistics: what `torchinfo.summary` returns.
+    speaks of bytes. Taught in 01.
     """
     return re.sub(r"\(Units\.([MGT])[A-Z]+\)", r"(\1)", str(statistics))
 
@@ -108,12 +95,9 @@ def _differences(row: Row, info: Any) -> list[str]:
 
 
 def _mult_adds(row: Row) -> list[int]:
-    """Return what torchinfo may call mult-adds, from the ledger's numbers (see above).
-
-    Empty where they cannot tell: a layer of one's own, or a norm's second appearance.
-    """
+    """Return what torchinfo may call mult-adds (see above); empty if nothing tells."""
     if not type(row.module).__module__.startswith("torch.nn."):
-        return []
+        return []  # its parameters may have any names
     if isinstance(row.module, nn.Conv2d):
         return [row.connections]
     if isinstance(row.module, nn.Linear):
@@ -127,7 +111,7 @@ def _summary(net: nn.Module, input_shape: Sequence[int]) -> list[Any]:
     import torchinfo
     from torchinfo.torchinfo import clear_cached_forward_pass
 
-    tensors = chain(net.parameters(), net.buffers(), [torch.empty(0)])
+    tensors = [*net.parameters(), *net.buffers(), torch.empty(0)]
     like = next(tensor for tensor in tensors if tensor.is_floating_point())
     # Given data, torchinfo leaves the net on its device; given a size it moves it.
     image = like.new_zeros((1, *input_shape))
@@ -135,14 +119,14 @@ def _summary(net: nn.Module, input_shape: Sequence[int]) -> list[Any]:
     modes = [(module, module.training) for module in net.modules()]
     try:
         with torch.random.fork_rng([image.device] if image.is_cuda else []):
-            return torchinfo.summary(
+            found = torchinfo.summary(
                 net, input_data=image, col_names=columns, mode="eval", verbose=0
-            ).summary_list
+            )
+        return [info for info in found.summary_list if info.executed]
     except RuntimeError as error:
-        raise RuntimeError(
-            f"The network does not run on an input of {times(*input_shape)}, though "
-            f"the ledger accepts it. PyTorch says: {error.__cause__ or error}"
-        ) from error
+        text = f"The network does not run on an input of {times(*input_shape)}, though "
+        why = f"the ledger accepts it. PyTorch says: {error.__cause__ or error}"
+        raise RuntimeError(text + why) from error
     finally:
         clear_cached_forward_pass()  # else it keeps the whole net alive
         for module, training in modes:

@@ -5,7 +5,7 @@ from typing import Any
 from torch import nn
 
 from alexnet_lab.arithmetic.accounting import ledger
-from alexnet_lab.arithmetic.sizes import output_size, receptive_field
+from alexnet_lab.arithmetic.sizes import output_size
 from alexnet_lab.exercises.checking import Exercise, Wrong
 
 # 01.3: (size, kernel, stride, padding) that tell every usual mistake apart.
@@ -25,7 +25,7 @@ def field(layers: tuple[tuple[int, int], ...]) -> int:
     """The receptive field of a stack of (kernel, stride)."""
     size, jump = 1, 1
     for kernel, stride in layers:
-        size, jump = receptive_field(size, jump, kernel, stride)
+        size, jump = size + (kernel - 1) * jump, jump * stride
     return size
 
 

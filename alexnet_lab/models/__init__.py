@@ -2,7 +2,7 @@
 
 What belongs here builds a network, starts its weights or loads them, and defines the
 few layers that torch.nn lacks, each with its rule for the ledger. What trains, reads
-data or draws does not.
+data or draws does not. The steps of notebook 10's study are in modern.py.
 """
 
 from alexnet_lab.models.alexnet import (
@@ -14,34 +14,20 @@ from alexnet_lab.models.alexnet import (
     lrn_per_tower,
 )
 from alexnet_lab.models.lenet import C3_TABLE, digit_bitmaps, lenet5, lenet5_1998
-from alexnet_lab.models.modern import (
-    Residual,
-    changed,
-    mini_batch_norm,
-    mini_global_pool,
-    mini_residual,
-    mini_stacks,
-)
 from alexnet_lab.models.normalisation import LocalResponseNorm
 from alexnet_lab.models.weights import load_torchvision_weights
 
 __all__ = [
     "C3_TABLE",
     "LocalResponseNorm",
-    "Residual",
     "alexnet_2012",
     "alexnet_mini",
     "alexnet_one_tower",
     "alexnet_torchvision",
-    "changed",
     "digit_bitmaps",
     "initialise_alexnet",
     "lenet5",
     "lenet5_1998",
     "load_torchvision_weights",
     "lrn_per_tower",
-    "mini_batch_norm",
-    "mini_global_pool",
-    "mini_residual",
-    "mini_stacks",
 ]

@@ -4,12 +4,10 @@ Source: Krizhevsky, Sutskever and Hinton, *ImageNet Classification with Deep
 Convolutional Neural Networks*, NIPS 2012, and its original source code, released by
 the Computer History Museum (github.com/computerhistory/AlexNet-Source-Code).
 
-Every network takes images of shape (N, channels, height, width) and returns logits of
-shape (N, num_classes): the softmax belongs to the loss. The comment after a layer is
-the shape that leaves it.
+Every network takes images (N, in_channels, height, width), in_channels being 1 for grey
+and 3 for RGB, and returns logits (N, num_classes): the softmax belongs to the loss. A
+count below 1 is a ValueError. The comment after a layer is the shape that leaves it.
 """
-
-from __future__ import annotations
 
 from collections import OrderedDict
 
@@ -18,8 +16,6 @@ from torch import Tensor, nn
 
 from alexnet_lab.models.normalisation import LocalResponseNorm
 
-INITIALISATIONS = ("paper", "code", "he", "pytorch")
-
 
 def alexnet_2012(
     in_channels: int = 3,
@@ -27,33 +23,25 @@ def alexnet_2012(
     image_size: int = 227,
     initialisation: str = "paper",
 ) -> nn.Sequential:
-    """Build AlexNet as published in 2012: 60,965,224 parameters.
+    """Build AlexNet as published in 2012: 60,965,224 parameters. Taught in 04.
 
     The two GPUs' towers are the two groups of conv2, conv4 and conv5. Each of these
     layers sees only its own tower's half of the channels (hence the paper's 5×5×48
-    and 3×3×192 kernels); conv3 and the fully connected layers see both halves.
+    and 3×3×192 kernels); conv3 and the fully connected layers see both halves. The
+    normalisations run over all 96 (256) channels, as the paper's formula is written;
+    in the 2012 code each GPU normalised its own 48 (128): see `lrn_per_tower`.
 
-    The normalisations run over all 96 (256) channels, as the paper's formula is
-    written. In the 2012 code each GPU normalised its own 48 (128), which changes the
-    four channels at the seam only, 46–49 (126–129): see `lrn_per_tower`. Taught in 04.
-
-    Args:
-        in_channels: channels of the images, 3 for RGB.
-        num_classes: number of logits.
-        image_size: 227, or 224 as the paper has it. At 224 a first layer `pad` adds
-            three zeros on the right and below: the 2012 code rounded (224 − 11)/4 up
-            to 54, so that its last window hung over the edge and read zeros there.
-        initialisation: how `initialise_alexnet` sets weights and biases: "paper",
-            "code", "he" or "pytorch".
-
-    Returns:
-        Network from (N, in_channels, image_size, image_size) to (N, num_classes).
-
-    Raises:
-        ValueError: unknown image_size or initialisation; a count below 1.
+    Images are squares of `image_size` 227, or 224 as the paper has it. At 224 a first
+    layer `pad` adds three zeros on the right and below: the 2012 code rounded
+    (224 − 11)/4 up to 54, so that its last window hung over the edge and read zeros
+    there. `initialisation` is that of `initialise_alexnet`. ValueError for others.
     """
-    _check_arguments(in_channels, num_classes, image_size)
-    _check_initialisation(initialisation)
+    _check_counts(in_channels, num_classes)
+    if image_size not in (224, 227):
+        raise ValueError(
+            f"image_size must be 227 or 224, not {image_size}: fc6 expects 6×6 maps. "
+            "alexnet_torchvision takes other sizes, alexnet_mini takes 28 to 35."
+        )
     # On "meta" nothing is allocated, so that 61 million weights are drawn once: below.
     with torch.device("meta"):
         layers = OrderedDict(
@@ -81,7 +69,10 @@ def alexnet_2012(
             drop7=nn.Dropout(p=0.5),  # 4096
             fc8=nn.Linear(4096, num_classes),  # num_classes
         )
-        net = nn.Sequential(_padded(layers, image_size))
+        if image_size == 224:
+            layers["pad"] = nn.ZeroPad2d((0, 3, 0, 3))  # left, right, top, bottom
+            layers.move_to_end("pad", last=False)  # 3×227×227
+        net = nn.Sequential(layers)
     return _started(net, initialisation)
 
 
@@ -90,22 +81,10 @@ def alexnet_one_tower(
 ) -> nn.Sequential:
     """Build AlexNet as most short descriptions of it mean it: 62,378,344 parameters.
 
-    The layers of `alexnet_2012` in one tower: no convolution has groups, so that every
-    kernel sees every channel. That costs 2.3 % more parameters, but 57 % more
-    multiply-accumulates. Normalisation and dropout, which hold no parameters and which
-    short descriptions leave out, are kept. Weights start as PyTorch starts them.
-    Taught in 04.
-
-    Args:
-        in_channels: channels of the images, 3 for RGB.
-        num_classes: number of logits.
-        image_size: 227, or 224 with a first layer `pad`, as in `alexnet_2012`.
-
-    Returns:
-        Network from (N, in_channels, image_size, image_size) to (N, num_classes).
-
-    Raises:
-        ValueError: unknown image_size; a count below 1.
+    `alexnet_2012` in one tower: no convolution has groups, so that every kernel sees
+    every channel. That costs 2.3 % more parameters, but 57 % more multiply-accumulates.
+    Normalisation and dropout, which short descriptions leave out, are kept. Weights
+    start as PyTorch starts them. Taught in 04.
     """
     with torch.device("meta"):
         net = alexnet_2012(in_channels, num_classes, image_size)
@@ -122,18 +101,8 @@ def alexnet_torchvision(in_channels: int = 3, num_classes: int = 1000) -> nn.Seq
     response normalisation, dropout *before* fc6 and fc7. `avgpool` brings any image
     of 63×63 or more to 6×6; at 224 it changes nothing. The shapes are those at 224.
     Weights start as PyTorch starts them; `load_torchvision_weights` loads trained ones.
-
-    Args:
-        in_channels: channels of the images, 3 for RGB.
-        num_classes: number of logits.
-
-    Returns:
-        Network from (N, in_channels, height, width) to (N, num_classes).
-
-    Raises:
-        ValueError: a count below 1.
     """
-    _check_arguments(in_channels, num_classes)
+    _check_counts(in_channels, num_classes)
     return nn.Sequential(
         OrderedDict(
             conv1=nn.Conv2d(in_channels, 64, 11, stride=4, padding=2),  # 64×55×55
@@ -169,22 +138,12 @@ def alexnet_mini(in_channels: int = 1, num_classes: int = 10) -> nn.Sequential:
     names, towers, normalisation, overlapping pools and dropout; conv1 is 6×6 with
     stride 1, for images that have few pixels to spare. At 1×28×28 an image takes
     6.3 million multiply-accumulates, and no pool leaves pixels over: 28-23-11-5-2.
-    Images from 28×28 to 35×35 fit (32-27-13-6-2, where pool3 leaves one pixel over).
-    Weights start by He's rule: the paper's 0.01 is far too small for so few inputs.
-    On a CPU the two normalisations take half of the training time;
-    `net.norm1 = net.norm2 = nn.Identity()` leaves them out.
-
-    Args:
-        in_channels: channels of the images, 1 for grey, 3 for RGB.
-        num_classes: number of logits.
-
-    Returns:
-        Network from (N, in_channels, 28, 28) to (N, num_classes).
-
-    Raises:
-        ValueError: a count below 1.
+    Images up to 35×35 fit (32-27-13-6-2, where pool3 leaves one pixel over). Weights
+    start by He's rule: the paper's 0.01 is far too small for so few inputs. On a CPU
+    the normalisations take half of the training time; `net.norm1 = net.norm2 =
+    nn.Identity()` leaves them out.
     """
-    _check_arguments(in_channels, num_classes)
+    _check_counts(in_channels, num_classes)
     net = nn.Sequential(
         OrderedDict(
             conv1=nn.Conv2d(in_channels, 24, kernel_size=6),  # 24×23×23
@@ -225,56 +184,37 @@ def initialise_alexnet(net: nn.Sequential, initialisation: str) -> nn.Sequential
     - "he": weights from N(0, 2/fan-in) (He et al. 2015), biases 0.
     - "pytorch": what torch.nn does by default, uniform in ±1/√fan-in.
 
-    Args:
-        net: the network, changed in place.
-        initialisation: one of the names above.
-
-    Returns:
-        The same network.
-
-    Raises:
-        ValueError: unknown initialisation.
+    Returns the same network, changed in place. ValueError for other initialisations.
     """
-    _check_initialisation(initialisation)
-    for name, layer in net.named_children():
+    choices = ("paper", "code", "he", "pytorch")
+    if initialisation not in choices:
+        raise ValueError(
+            f"initialisation must be one of {choices}, not {initialisation!r}"
+        )
+    alive = ("conv2", "conv4", "conv5", "fc6", "fc7")
+    wide = ("conv3", "conv4", "conv5") if initialisation == "code" else ()
+    for name, layer in net.named_modules():
         if not isinstance(layer, (nn.Conv2d, nn.Linear)):
             continue
         if initialisation == "pytorch":
             layer.reset_parameters()
-        elif initialisation == "he":
-            he_(layer)
+            continue
+        one = initialisation != "he" and name in alive
+        if initialisation == "he":
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         else:
-            wide = initialisation == "code" and name in ("conv3", "conv4", "conv5")
-            nn.init.normal_(layer.weight, std=0.03 if wide else 0.01)
-            alive = name in ("conv2", "conv4", "conv5", "fc6", "fc7")
-            assert layer.bias is not None  # none of these networks leaves them out
-            nn.init.constant_(layer.bias, 1.0 if alive else 0.0)
+            nn.init.normal_(layer.weight, std=0.03 if name in wide else 0.01)
+        if layer.bias is not None:
+            nn.init.constant_(layer.bias, 1.0 if one else 0.0)
     return net
-
-
-def he_(layer: nn.Conv2d | nn.Linear) -> None:
-    """Set weights to N(0, 2/fan-in) (He et al. 2015), biases, if there are, to 0."""
-    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
 
 
 def lrn_per_tower(norm: nn.LocalResponseNorm, maps: Tensor, towers: int = 2) -> Tensor:
     """Normalise each tower's channels by themselves, as the two GPUs of 2012 did.
 
-    Only windows that reach across the seam differ from `norm(maps)`: with size 5 over
-    96 channels those of channels 46, 47, 48 and 49.
-
-    Args:
-        norm: the layer, for example `net.norm1`.
-        maps: feature maps, (N, channels, height, width).
-        towers: number of equal parts into which the channels are split.
-
-    Returns:
-        Normalised maps of the same shape.
-
-    Raises:
-        ValueError: the channels do not split into that many equal parts.
+    Of maps (N, channels, height, width) only windows that reach across the seam differ
+    from `norm(maps)`: with size 5 over 96 channels those of channels 46 to 49.
+    ValueError if the channels do not split into equal towers. Taught in 04.
     """
     if towers < 1 or maps.shape[1] % towers:
         raise ValueError(f"{maps.shape[1]} channels do not split into {towers} towers")
@@ -288,34 +228,7 @@ def _started(net: nn.Sequential, initialisation: str) -> nn.Sequential:
     return initialise_alexnet(net, initialisation)
 
 
-def _padded(layers: OrderedDict, image_size: int) -> OrderedDict:
-    """Put the 2012 code's three zeros before conv1 when the images are 224×224."""
-    if image_size == 224:
-        layers["pad"] = nn.ZeroPad2d(
-            (0, 3, 0, 3)
-        )  # left, right, top, bottom: 3×227×227
-        layers.move_to_end("pad", last=False)
-    return layers
-
-
-def _check_arguments(in_channels: int, num_classes: int, image_size: int = 227) -> None:
-    """Raise ValueError for counts below 1 and image sizes that do not reach 6×6."""
+def _check_counts(in_channels: int, num_classes: int) -> None:
     if in_channels < 1 or num_classes < 1:
-        raise ValueError(
-            f"in_channels ({in_channels}) and num_classes ({num_classes}) must be at "
-            "least 1"
-        )
-    if image_size not in (224, 227):
-        raise ValueError(
-            f"image_size must be 227 or 224, not {image_size}: fc6 expects 6×6 maps. "
-            "alexnet_torchvision takes other sizes, alexnet_mini takes 28 to 35."
-        )
-
-
-def _check_initialisation(initialisation: str) -> None:
-    """Raise ValueError for an initialisation that does not exist."""
-    if initialisation not in INITIALISATIONS:
-        choices = ", ".join(repr(name) for name in INITIALISATIONS)
-        raise ValueError(
-            f"initialisation must be one of {choices}, not {initialisation!r}"
-        )
+        counts = f"in_channels ({in_channels}) and num_classes ({num_classes})"
+        raise ValueError(f"{counts} must be at least 1")

@@ -5,41 +5,28 @@ applied to document recognition*, Proc. IEEE 86 (11), 1998, section II.B and
 appendix A.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from alexnet_lab.arithmetic.layers import (
-    expect_channels,
-    image,
-    slid,
-    slide,
-    unchanged,
-    worked,
-)
-from alexnet_lab.arithmetic.rules import Shape, Step, rule
+from alexnet_lab.arithmetic.layers import expect_channels, image, slid, slide, worked
+from alexnet_lab.arithmetic.rules import Shape, Step, rule, rule_of
 
 
 class ScaledTanh(nn.Module):
     """f(a) = 1.7159 · tanh(2a/3), so that f(1) ≈ 1 and f(−1) ≈ −1."""
 
-    amplitude = 1.7159
-    slope = 2 / 3
-
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Any shape in, the same shape out."""
-        return self.amplitude * torch.tanh(self.slope * x)
+        return 1.7159 * torch.tanh(2 / 3 * x)
 
 
 class Subsampling(nn.Module):
     """Add the four inputs of each 2×2 window, times a coefficient, plus a bias.
 
-    One trainable coefficient and one bias a map, unlike average pooling, which has
-    none. The activation that follows is a layer of its own here.
+    Both are trained, one a map. The activation that follows is a layer of its own here.
     """
 
     def __init__(self, channels: int) -> None:
@@ -61,20 +48,13 @@ class Subsampling(nn.Module):
 class PartialConv2d(nn.Module):
     """A convolution whose output maps each read only some of the input maps.
 
-    Only the kernels that exist are parameters: they are stored one after another in
-    ``kernels`` and laid into a dense weight, zero elsewhere, to be run.
-
-    Args:
-        in_channels: number of input maps.
-        table: for each output map, the input maps that it reads.
-        kernel_size: height and width of the kernels.
-
-    Raises:
-        ValueError: an output map that reads nothing, or a map that is not there.
+    `table` has for each output map the input maps that it reads; ValueError if it reads
+    none, or one that is not there. Only the kernels that exist are parameters: they
+    stand one after another in `kernels`, (connections, k, k), and are laid into a dense
+    weight, zero elsewhere, to be run.
     """
 
-    _outputs: torch.Tensor  # of each kernel, the numbers of its maps
-    _inputs: torch.Tensor
+    _pairs: torch.Tensor  # (2, connections): of each kernel, its output and input map
 
     def __init__(
         self, in_channels: int, table: Sequence[Sequence[int]], kernel_size: int
@@ -82,27 +62,21 @@ class PartialConv2d(nn.Module):
         super().__init__()
         for inputs in table:
             if not inputs or not all(0 <= i < in_channels for i in inputs):
-                raise ValueError(
-                    f"an output map reads {tuple(inputs)}; input maps are numbered "
-                    f"0 to {in_channels - 1} and each output map needs at least one"
-                )
-        self.in_channels = in_channels
+                there = f"each needs one at least, numbered 0 to {in_channels - 1}"
+                raise ValueError(f"an output map reads {tuple(inputs)}; {there}")
+        self.in_channels, self.kernel_size = in_channels, kernel_size
         self.table = tuple(tuple(inputs) for inputs in table)
-        self.kernel_size = kernel_size
         pairs = [(o, i) for o, inputs in enumerate(self.table) for i in inputs]
         self.kernels = nn.Parameter(torch.empty(len(pairs), kernel_size, kernel_size))
         self.bias = nn.Parameter(torch.zeros(len(self.table)))
-        # buffers follow the module to its device; not saved, since the table is code
-        outputs, inputs = torch.tensor(pairs).T
-        self.register_buffer("_outputs", outputs, persistent=False)
-        self.register_buffer("_inputs", inputs, persistent=False)
+        # a buffer follows the module to its device; not saved, since the table is code
+        self.register_buffer("_pairs", torch.tensor(pairs).T, persistent=False)
         uniform_by_fan_in_(self)
 
     def dense_weight(self) -> torch.Tensor:
         """(out, in, k, k): the kernels in place, zeros where there is no connection."""
         size = (len(self.table), self.in_channels, self.kernel_size, self.kernel_size)
-        weight = self.kernels.new_zeros(size)
-        return weight.index_put((self._outputs, self._inputs), self.kernels)
+        return self.kernels.new_zeros(size).index_put(tuple(self._pairs), self.kernels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, in, H, W) to (N, out, H − k + 1, W − k + 1)."""
@@ -118,10 +92,8 @@ class EuclideanRBF(nn.Module):
 
     LeCun's output is y_i = Σ_j (x_j − w_ij)² and the *smallest* wins. This layer gives
     −y, so that the largest wins as everywhere in this course, and so that
-    ``nn.CrossEntropyLoss`` on it is the paper's equation 9 without its constant j.
-
-    Args:
-        prototypes: (classes, features), ±1; not trained.
+    nn.CrossEntropyLoss on it is the paper's equation 9 without its constant j. The
+    prototypes, (classes, features) of ±1, are not trained.
     """
 
     prototypes: torch.Tensor
@@ -143,13 +115,12 @@ class EuclideanRBF(nn.Module):
 def uniform_by_fan_in_(layer: nn.Module) -> None:
     """Weights uniform in ±2.4/fan-in, biases 0 (LeCun et al., appendix A).
 
-    Fan-in is the number of inputs that a unit reads; in a partial convolution it
-    differs from map to map.
+    Fan-in is the number of a unit's inputs: in a partial convolution map by map.
     """
     with torch.no_grad():
         if isinstance(layer, PartialConv2d):
-            readers = torch.tensor([len(inputs) for inputs in layer.table])
-            bounds = 2.4 / (readers[layer._outputs.cpu()] * layer.kernel_size**2)
+            reads = torch.tensor([len(row) for row in layer.table for _ in row])
+            bounds = 2.4 / (reads * layer.kernel_size**2)
             unit = torch.empty_like(layer.kernels).uniform_(-1, 1)
             layer.kernels.copy_(unit * bounds.view(-1, 1, 1).to(unit))
         elif isinstance(layer, (nn.Conv2d, nn.Linear)):
@@ -163,17 +134,14 @@ def uniform_by_fan_in_(layer: nn.Module) -> None:
 
 # What the ledger needs to know about them.
 
-
-@rule(ScaledTanh)
-def _scaled_tanh(layer: ScaledTanh, shape: Shape) -> Step:
-    return unchanged(shape)
+rule(ScaledTanh)(rule_of(nn.Tanh))
 
 
 @rule(Subsampling)
 def _subsampling(layer: Subsampling, shape: Shape) -> Step:
     channels, *size = image(shape)
     expect_channels(layer.channels, shape)
-    height, width = ways = slide(size, kernel_size=2, stride=2)
+    height, width = ways = slide(size, 2, 2)
     outputs = channels * height.positions * width.positions
     return slid(
         ways,
@@ -190,23 +158,20 @@ def _subsampling(layer: Subsampling, shape: Shape) -> Step:
 @rule(PartialConv2d)
 def _partial_conv(layer: PartialConv2d, shape: Shape) -> Step:
     expect_channels(layer.in_channels, image(shape))
-    ways = slide(shape[1:], layer.kernel_size)
-    height, width = (way.positions for way in ways)
-    kernels = sum(len(inputs) for inputs in layer.table)
-    weights = kernels * layer.kernel_size**2
-    parameters = weights + len(layer.table)
-    area = f"{layer.kernel_size}·{layer.kernel_size}"
+    k, outputs, kernels = layer.kernel_size, len(layer.table), len(layer.kernels)
+    ways = slide(shape[1:], k)
+    places = ways[0].positions * ways[1].positions
+    macs, parameters = places * k * k * kernels, k * k * kernels + outputs
+    sizes = ways[0].positions, ways[1].positions, f"({k}·{k}·{kernels})"
     return slid(
         ways,
-        len(layer.table),
+        outputs,
         parameters=parameters,
-        parameters_formula=f"{area}·{kernels} + {len(layer.table)} = {parameters:,}",
-        macs=height * width * weights,
-        macs_formula=worked(
-            height, width, f"({area}·{kernels})", result=height * width * weights
-        ),
-        connections=height * width * parameters,
-        layer=f"PartialConv2d {layer.kernel_size}×{layer.kernel_size}",
+        parameters_formula=f"{k}·{k}·{kernels} + {outputs} = {parameters:,}",
+        macs=macs,
+        macs_formula=worked(*sizes, result=macs),
+        connections=places * parameters,
+        layer=f"PartialConv2d {k}×{k}",
     )
 
 
@@ -220,5 +185,4 @@ def _rbf(layer: EuclideanRBF, shape: Shape) -> Step:
         macs=classes * features,
         macs_formula=worked(features, classes),
         connections=classes * features,  # fixed, so none of them is a parameter
-        layer="EuclideanRBF",
     )

@@ -1,7 +1,5 @@
 """LeNet-5: the version that everybody teaches, and the one of 1998."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from typing import Any
 
@@ -26,23 +24,12 @@ def lenet5(
     in_channels: int = 1,
     num_classes: int = 10,
 ) -> nn.Sequential:
-    """The teaching LeNet-5 for 28×28 images: 61,706 parameters.
+    """The teaching LeNet-5: 61,706 parameters. Taught in 02.
 
-    It is not the network of 1998 (see :func:`lenet5_1998`): C3 reads all six maps,
-    pooling has no trainable numbers, the activation is not scaled, and the outputs
-    are logits for a softmax.
-
-    Args:
-        activation: ``"sigmoid"``, ``"tanh"`` or ``"relu"``.
-        pooling: ``"average"`` or ``"max"``.
-        in_channels: 1 for grey images, 3 for colour.
-        num_classes: number of outputs.
-
-    Returns:
-        A flat ``nn.Sequential``: (N, in_channels, 28, 28) to logits (N, num_classes).
-
-    Raises:
-        ValueError: an activation or a pooling that is not in the lists above.
+    From (N, in_channels, 28, 28) to logits (N, num_classes). It is not the network of
+    1998 (see `lenet5_1998`): C3 reads all six maps, pooling has no trainable numbers,
+    the activation is not scaled, and the outputs are logits for a softmax. `activation`
+    is "sigmoid", "tanh" or "relu", `pooling` "average" or "max"; ValueError for others.
     """
     act = _choose("activation", activation, ACTIVATIONS)
     pool = _choose("pooling", pooling, POOLINGS)
@@ -71,40 +58,19 @@ def _choose(name: str, value: str, choices: dict[str, Any]) -> Any:
 
 
 # Which S2 maps each of the 16 C3 maps reads (LeCun et al., Table I).
-C3_TABLE = (
-    (0, 1, 2),
-    (1, 2, 3),
-    (2, 3, 4),
-    (3, 4, 5),
-    (4, 5, 0),
-    (5, 0, 1),
-    (0, 1, 2, 3),
-    (1, 2, 3, 4),
-    (2, 3, 4, 5),
-    (3, 4, 5, 0),
-    (4, 5, 0, 1),
-    (5, 0, 1, 2),
-    (0, 1, 3, 4),
-    (1, 2, 4, 5),
-    (0, 2, 3, 5),
-    (0, 1, 2, 3, 4, 5),
-)
+_READS = "012 123 234 345 450 501 0123 1234 2345 3450 4501 5012 0134 1245 0235 012345"
+C3_TABLE = tuple(tuple(int(number) for number in maps) for maps in _READS.split())
 
 
 def lenet5_1998() -> nn.Sequential:
-    """LeNet-5 as published in 1998: exactly 60,000 trainable parameters.
+    """LeNet-5 as published in 1998: exactly 60,000 trainable parameters. Taught in 02.
 
     Scaled tanh, trainable subsampling, the partial connection table of C3, and ten
-    fixed 7×12 bitmaps that the 84 units of F6 are trained to draw. Feed it
-    ``mnist(padding=2, value_range=(-0.1, 1.175))``. The outputs are minus the
-    distances of the paper, so the largest wins.
-
-    Two things are not of 1998: the pictures of the bitmaps are drawn anew in the
-    manner of the paper's Figure 3, and the coefficients of the subsampling start at
-    1/4, the average, not at random.
-
-    Returns:
-        A flat ``nn.Sequential``: (N, 1, 32, 32) to (N, 10).
+    fixed 7×12 bitmaps that the 84 units of F6 are trained to draw. From (N, 1, 32, 32),
+    `mnist(padding=2, value_range=(-0.1, 1.175))`, to minus the distances of the paper,
+    (N, 10), so that the largest wins. Two things are not of 1998: the bitmaps are drawn
+    anew in the manner of the paper's Figure 3, and the coefficients of the subsampling
+    start at 1/4, the average, not at random.
     """
     net = nn.Sequential(
         OrderedDict(
@@ -130,12 +96,8 @@ def lenet5_1998() -> nn.Sequential:
 
 def digit_bitmaps() -> torch.Tensor:
     """The ten prototypes, (10, 84) of ±1: 12 rows of 7 pixels, +1 where ink is."""
-    rows = [
-        [line[8 * digit : 8 * digit + 7] for line in DIGITS.strip("\n").splitlines()]
-        for digit in range(10)
-    ]
-    ink = [[pixel == "#" for row in digit for pixel in row] for digit in rows]
-    return 2.0 * torch.tensor(ink, dtype=torch.float32) - 1
+    ink = torch.tensor([[p == "#" for p in pixels] for pixels in DIGITS.split()])
+    return 2.0 * ink.view(12, 10, 7).transpose(0, 1).reshape(10, 84) - 1
 
 
 DIGITS = """

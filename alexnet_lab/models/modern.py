@@ -2,34 +2,31 @@
 
     alexnet_mini → mini_batch_norm → mini_global_pool → mini_stacks → mini_residual
 
-All take images (N, channels, 28, 28) and return logits (N, num_classes). The comment
-after a layer is the shape that leaves it. Weights start by He's rule. Convolutions keep
-alexnet_mini's towers (groups=2) throughout, so that these are not one of the changes.
+All take images (N, in_channels, 28, 28) and return logits (N, num_classes); a count
+below 1 is a ValueError. The comment after a layer is the shape that leaves it. Weights
+start by He's rule. Convolutions keep alexnet_mini's towers (groups=2) throughout, so
+that these are not one of the changes.
 """
-
-from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
 from alexnet_lab.arithmetic.accounting import ledger
 from alexnet_lab.arithmetic.layers import times
-from alexnet_lab.arithmetic.rules import Fields, Shape, Step, rule
-from alexnet_lab.models.alexnet import _check_arguments, he_
+from alexnet_lab.arithmetic.rules import Shape, Step, rule
+from alexnet_lab.arithmetic.sizes import Field
+from alexnet_lab.models.alexnet import alexnet_mini, initialise_alexnet
 
 
 class Residual(nn.Module):
     """branch(x) + shortcut(x): the branch learns what to add to its input.
 
-    Source: He, Zhang, Ren and Sun, *Deep Residual Learning for Image Recognition*,
-    CVPR 2016, equations 1 and 2.
-
-    Args:
-        branch: keeps the image's size, and its channels too if there is no shortcut.
-        shortcut: brings x to the branch's channels, usually a 1×1 convolution; None
-            for x itself.
+    The shortcut brings x to the shape that the branch gives, usually by a 1×1
+    convolution; None is x itself. Source: He, Zhang, Ren and Sun, *Deep Residual
+    Learning for Image Recognition*, CVPR 2016, equations 1 and 2.
     """
 
     def __init__(self, branch: nn.Module, shortcut: nn.Module | None = None) -> None:
@@ -52,16 +49,19 @@ def _residual(layer: Residual, shape: Shape) -> Step:
             f"cannot add its branch, {times(*end.output_shape)}, and its shortcut, "
             f"{times(*short.output_shape)}: the shapes must be equal"
         )
-    both = [branch, shortcut]
+    window = None
+    if end.field and short.field:
+        down, across = map(Field.joined, end.field, short.field)
+        window = (down, across) if down and across else None
     return Step(
         output_shape=end.output_shape,
         formula=end.formula,
         parameters=branch.total_parameters + shortcut.total_parameters,
-        parameters_formula=_sum([led.total_parameters for led in both]),
+        parameters_formula=_sum(branch.total_parameters, shortcut.total_parameters),
         macs=branch.total_macs + shortcut.total_macs,
-        macs_formula=_sum([led.total_macs for led in both]),
+        macs_formula=_sum(branch.total_macs, shortcut.total_macs),
         connections=branch.total_connections + shortcut.total_connections,
-        window=_joined(end.field, short.field),
+        window=window,
         leftover=0 if end.field else None,
         layer=f"Residual, branch of {len(branch.rows)}",
     )
@@ -71,63 +71,24 @@ def mini_batch_norm(in_channels: int = 1, num_classes: int = 10) -> nn.Sequentia
     """Step 1: batch normalisation after each convolution, in place of the two LRNs.
 
     544,538 parameters: the convolutions have no biases, since each map's shift is now
-    the normalisation's.
-
-    Source: Ioffe and Szegedy, ICML 2015.
-
-    Args:
-        in_channels: channels of the images, 1 for grey, 3 for RGB.
-        num_classes: number of logits.
-
-    Returns:
-        Network from (N, in_channels, 28, 28) to (N, num_classes).
-
-    Raises:
-        ValueError: a count below 1.
+    the normalisation's. Source: Ioffe and Szegedy, ICML 2015.
     """
-    _check_arguments(in_channels, num_classes)
-    net = nn.Sequential(
-        OrderedDict(
-            conv1=nn.Conv2d(in_channels, 24, kernel_size=6, bias=False),  # 24×23×23
-            norm1=nn.BatchNorm2d(24),  # 24×23×23
-            relu1=nn.ReLU(),  # 24×23×23
-            pool1=nn.MaxPool2d(kernel_size=3, stride=2),  # 24×11×11
-            conv2=nn.Conv2d(24, 64, 5, padding=2, groups=2, bias=False),  # 64×11×11
-            norm2=nn.BatchNorm2d(64),  # 64×11×11
-            relu2=nn.ReLU(),  # 64×11×11
-            pool2=nn.MaxPool2d(kernel_size=3, stride=2),  # 64×5×5
-            conv3=nn.Conv2d(64, 96, 3, padding=1, bias=False),  # 96×5×5
-            norm3=nn.BatchNorm2d(96),  # 96×5×5
-            relu3=nn.ReLU(),  # 96×5×5
-            conv4=nn.Conv2d(96, 96, 3, padding=1, groups=2, bias=False),  # 96×5×5
-            norm4=nn.BatchNorm2d(96),  # 96×5×5
-            relu4=nn.ReLU(),  # 96×5×5
-            conv5=nn.Conv2d(96, 64, 3, padding=1, groups=2, bias=False),  # 64×5×5
-            norm5=nn.BatchNorm2d(64),  # 64×5×5
-            relu5=nn.ReLU(),  # 64×5×5
-            pool3=nn.MaxPool2d(kernel_size=3, stride=2),  # 64×2×2
-            flatten=nn.Flatten(),  # 256
-            fc6=nn.Linear(64 * 2 * 2, 512),  # 512
-            relu6=nn.ReLU(),  # 512
-            drop6=nn.Dropout(p=0.5),  # 512
-            fc7=nn.Linear(512, 512),  # 512
-            relu7=nn.ReLU(),  # 512
-            drop7=nn.Dropout(p=0.5),  # 512
-            fc8=nn.Linear(512, num_classes),  # num_classes
-        )
-    )
-    return _he(net)
+    net = alexnet_mini(in_channels, num_classes)
+    edits: dict[str, Any] = {"norm1": None, "norm2": None}
+    for n in range(1, 6):
+        conv: Any = net.get_submodule(f"conv{n}")
+        conv.bias = None
+        norm = nn.BatchNorm2d(conv.out_channels)
+        edits[f"conv{n}"] = {f"conv{n}": conv, f"norm{n}": norm}
+    return initialise_alexnet(changed(net, **edits), "he")
 
 
 def mini_global_pool(in_channels: int = 1, num_classes: int = 10) -> nn.Sequential:
     """Step 2: each map's mean goes straight to fc8; pool3, fc6 and fc7 are gone.
 
     With fc6 and fc7 go their dropouts, and nearly three quarters of the parameters.
-    From here on any image of 12×12 or more fits.
-
-    Source: Lin, Chen and Yan, *Network In Network*, ICLR 2014.
-
-    Args, returns and errors: as `mini_batch_norm`.
+    From here on any image of 12×12 or more fits. Source: Lin, Chen and Yan, *Network In
+    Network*, ICLR 2014.
     """
     net = changed(
         mini_batch_norm(in_channels, num_classes),
@@ -135,7 +96,7 @@ def mini_global_pool(in_channels: int = 1, num_classes: int = 10) -> nn.Sequenti
         **dict.fromkeys(("fc6", "relu6", "drop6", "fc7", "relu7", "drop7")),
         fc8=nn.Linear(64, num_classes),
     )
-    return _he(net)
+    return initialise_alexnet(net, "he")
 
 
 def mini_stacks(in_channels: int = 1, num_classes: int = 10) -> nn.Sequential:
@@ -143,10 +104,7 @@ def mini_stacks(in_channels: int = 1, num_classes: int = 10) -> nn.Sequential:
 
     Two 3×3 see 5×5 pixels, with a ReLU more in between. conv1b and conv2b read all
     the channels of their towers, which is where most of the added work comes from.
-
     Source: Simonyan and Zisserman, *Very Deep Convolutional Networks*, ICLR 2015.
-
-    Args, returns and errors: as `mini_batch_norm`.
     """
     net = changed(
         mini_global_pool(in_channels, num_classes),
@@ -163,19 +121,15 @@ def mini_stacks(in_channels: int = 1, num_classes: int = 10) -> nn.Sequential:
             "conv2b": nn.Conv2d(64, 64, 3, padding=1, groups=2, bias=False),  # 64×11×11
         },
     )
-    return _he(net)
+    return initialise_alexnet(net, "he")
 
 
 def mini_residual(in_channels: int = 1, num_classes: int = 10) -> nn.Sequential:
     """Step 4: a shortcut around conv2a and conv2b, and one around conv3 and conv4.
 
     The same convolutions as in `mini_stacks`. Where a block changes the number of
-    channels, its shortcut is a 1×1 convolution. As in He et al., the block's last
-    ReLU comes after the sum.
-
-    Source: He, Zhang, Ren and Sun, CVPR 2016.
-
-    Args, returns and errors: as `mini_batch_norm`.
+    channels, its shortcut is a 1×1 convolution. The block's last ReLU comes after the
+    sum, as in He et al., CVPR 2016.
     """
     net = mini_stacks(in_channels, num_classes)
     for block, names, channels in (
@@ -188,10 +142,9 @@ def mini_residual(in_channels: int = 1, num_classes: int = 10) -> nn.Sequential:
             norm=nn.BatchNorm2d(channels[1]),
         )
         residual = Residual(nn.Sequential(branch), nn.Sequential(shortcut))
-        first, *others = names
-        edits = {first: {block: residual}, **dict.fromkeys(others)}
+        edits = {**dict.fromkeys(names), names[0]: {block: residual}}
         net = changed(net, **edits)
-    return _he(net)
+    return initialise_alexnet(net, "he")
 
 
 def changed(
@@ -199,51 +152,23 @@ def changed(
 ) -> nn.Sequential:
     """A flat network with some of its layers exchanged, by name.
 
-    Args:
-        net: the network, which stays as it is; layers that are kept are shared.
-        edits: for a layer's name None, to leave it out; a layer, to take its place;
-            or several, by name, to stand in its place.
-
-    Raises:
-        ValueError: the network has no layer of that name.
-
-    >>> net = nn.Sequential(OrderedDict(fc=nn.Linear(4, 2), act=nn.ReLU()))
-    >>> changed(net, act=None)
-    Sequential(
-      (fc): Linear(in_features=4, out_features=2, bias=True)
-    )
+    An edit is None, to leave the layer of that name out; a layer, to take its place; or
+    several, by name, to stand in its place. `net` stays as it is; layers that are kept
+    are shared. ValueError if it has no layer of that name.
     """
+    old = dict(net.named_children())
+    if unknown := edits.keys() - old.keys():
+        raise ValueError(f"no layer {min(unknown)!r}; there are {', '.join(old)}")
     layers: OrderedDict[str, nn.Module] = OrderedDict()
-    for name, layer in net.named_children():
+    for name, layer in old.items():
         edit = edits.get(name, layer)
         if isinstance(edit, nn.Module):
             layers[name] = edit
         elif edit is not None:
             layers.update(edit)
-    if unknown := edits.keys() - dict(net.named_children()).keys():
-        there = ", ".join(name for name, _ in net.named_children())
-        raise ValueError(f"no layer {min(unknown)!r}; there are {there}")
     return nn.Sequential(layers)
 
 
-def _he(net: nn.Sequential) -> nn.Sequential:
-    """Start by He's rule, inside the blocks too."""
-    for layer in net.modules():
-        if isinstance(layer, (nn.Conv2d, nn.Linear)):
-            he_(layer)
-    return net
-
-
-def _sum(numbers: list[int]) -> str:
+def _sum(one: int, other: int) -> str:
     """The working of a sum; empty where there is nothing to add."""
-    if not any(numbers):
-        return ""
-    return f"{' + '.join(f'{n:,}' for n in numbers)} = {sum(numbers):,}"
-
-
-def _joined(one: Fields | None, other: Fields | None) -> Fields | None:
-    """What two ways read together, down and across."""
-    if one is None or other is None:
-        return None
-    down, across = (a.joined(b) for a, b in zip(one, other, strict=True))
-    return (down, across) if down and across else None
+    return f"{one:,} + {other:,} = {one + other:,}" if one + other else ""

@@ -4,8 +4,6 @@ Source: Krizhevsky, Sutskever and Hinton, NIPS 2012, section 3.3, with α divide
 window's size as in the 2012 code and in PyTorch.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch
@@ -16,16 +14,14 @@ from alexnet_lab.arithmetic import rule, rule_of
 
 
 class LocalResponseNorm(nn.LocalResponseNorm):
-    """``nn.LocalResponseNorm``, computed in a quarter of the time.
+    """`nn.LocalResponseNorm`, computed in a quarter of the time.
 
     y = x · s^(−β) with s = k + α/size · (sum of x² over the window of channels).
 
     torch.nn pads a copy, slides a 3-D average over it, and lets autograd keep every
-    step: in AlexNet on a CPU that takes more time than all convolutions together.
-    Here the window is summed by adding shifted channels in place, and only s^(−β), s
-    and x are kept for the gradient. Arguments, results and printed name are those of
-    ``nn.LocalResponseNorm``; sums are float32 also for bfloat16 inputs. The gradient
-    cannot be differentiated again.
+    step. Here the window is summed by adding shifted channels in place, and only
+    s^(−β), s and x are kept for the gradient, which cannot be differentiated again.
+    Arguments, results and printed name are torch.nn's; sums of bfloat16 are float32.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -36,8 +32,6 @@ class LocalResponseNorm(nn.LocalResponseNorm):
 
 
 class _Normalise(torch.autograd.Function):
-    """The formula and its gradient."""
-
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, size: int, alpha: float, beta: float, k: float
@@ -45,7 +39,11 @@ class _Normalise(torch.autograd.Function):
         exact = _float32(x)
         sums = window_sums(exact * exact, size // 2, (size - 1) // 2)
         sums = sums.mul_(alpha / size).add_(k)
-        scale = _power(sums, beta)
+        if beta == 0.75:  # for AlexNet's β two square roots are faster than a power
+            root = sums.rsqrt()
+            scale = root * root.sqrt()
+        else:
+            scale = sums.pow(-beta)
         ctx.save_for_backward(x, sums, scale)
         ctx.arguments = size, alpha, beta
         return (exact * scale).to(x.dtype)
@@ -65,14 +63,7 @@ class _Normalise(torch.autograd.Function):
 
 
 def window_sums(maps: Tensor, before: int, after: int) -> Tensor:
-    """Each channel plus its neighbours: ``before`` on the left, ``after`` on the right.
-
-    Args:
-        maps: (N, C, …); channels beyond the edges count as zero.
-
-    Returns:
-        A new tensor of the same shape.
-    """
+    """Each channel of (N, C, …) plus neighbours, `before` it and `after` it."""
     sums = maps.clone()
     for distance in range(1, before + 1):
         sums[:, distance:] += maps[:, :-distance]
@@ -83,14 +74,6 @@ def window_sums(maps: Tensor, before: int, after: int) -> Tensor:
 
 def _float32(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()
-
-
-def _power(sums: Tensor, beta: float) -> Tensor:
-    """sums^(−β); for AlexNet's 0.75 by two square roots, faster than a power."""
-    if beta == 0.75:
-        root = sums.rsqrt()
-        return root * root.sqrt()
-    return sums.pow(-beta)
 
 
 rule(LocalResponseNorm)(rule_of(nn.LocalResponseNorm))  # to the ledger it is torch.nn's

@@ -1,7 +1,5 @@
 """Load torchvision's AlexNet weights into a network with this course's names."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,85 +27,63 @@ def load_torchvision_weights(
     fc8: bool = True,
     download: bool = False,
 ) -> nn.Sequential:
-    """Copy weights of torchvision's alexnet into an `alexnet_torchvision`.
+    """Copy weights of torchvision's alexnet into an `alexnet_torchvision`, in place.
 
-    All of them are checked first: after an error the network is as it was.
-
-    Args:
-        net: an `alexnet_torchvision`, changed in place.
-        source: a .pth file, a state dict, or None for torchvision's published ImageNet
-            weights (233 MB), from torch.hub's checkpoints folder.
-        fc8: False leaves fc8 as it is, for a network with classes of its own.
-        download: fetch the published weights if they are not in that folder yet. Only
-            used when source is None.
-
-    Returns:
-        The same network.
+    All of them are checked first: after an error the network is as it was. `source` is
+    a .pth file, a state dict, or None for torchvision's published ImageNet weights
+    (233 MB) in torch.hub's checkpoints folder, which download=True fetches if they are
+    not there. fc8=False leaves fc8 as it is, for a network with classes of its own.
+    Taught in 04.
 
     Raises:
         FileNotFoundError: no such file, or no published weights on this machine.
         ValueError: not a state dict of torchvision's alexnet; shapes that differ.
     """
-    state = source if isinstance(source, Mapping) else _read_weights(source, download)
+    state = source if isinstance(source, Mapping) else _read(source, download)
     new, own = {}, net.state_dict()
     for ours, theirs in _TORCHVISION_NAMES.items():
         if ours == "fc8" and not fc8:
             continue
         for part in ("weight", "bias"):
             here, there = f"{ours}.{part}", f"{theirs}.{part}"
-            _check_match(own, here, state, there)
+            if here not in own:
+                raise ValueError(f"no {here}: net must be an alexnet_torchvision()")
+            if there not in state:
+                why = "this is no state dict of torchvision's alexnet"
+                first = ", ".join(list(state)[:4]) or "nothing"
+                raise ValueError(f"no {there}: {why}. It begins with {first}")
+            if own[here].is_meta:
+                raise ValueError("net is on the meta device, which holds no weights")
+            want, have = tuple(own[here].shape), tuple(state[there].shape)
+            if want != have:
+                hint = "; fc8=False loads all but fc8" if ours == "fc8" else ""
+                shapes = f"{there} has shape {have}, net's {here} has {want}"
+                raise ValueError(shapes + hint)
             new[here] = state[there]
     net.load_state_dict(new, strict=False)
     return net
 
 
-def _read_weights(source: str | os.PathLike | None, download: bool) -> Mapping:
+def _read(source: str | os.PathLike | None, download: bool) -> Mapping:
     """Read a state dict from a file, or torchvision's published one for None."""
     if source is None:
         from torchvision.models import AlexNet_Weights
 
-        url = AlexNet_Weights.IMAGENET1K_V1.url
-        path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+        published = AlexNet_Weights.IMAGENET1K_V1
         if download:
-            return torch.hub.load_state_dict_from_url(
-                url, map_location="cpu", check_hash=True, weights_only=True
-            )
-        if not path.exists():
-            raise FileNotFoundError(
-                f"torchvision's weights are not on this machine: no file {path.name} "
-                f"in the folder {path.parent}. With a network, download=True fetches "
-                "it (233 MB); else copy it there, or give its path as source."
-            )
-    else:
-        path = Path(source)
-        if not path.is_file():
-            raise FileNotFoundError(f"no weights file at {path}")
+            return published.get_state_dict(check_hash=True, weights_only=True)
+        source = Path(torch.hub.get_dir(), "checkpoints", Path(published.url).name)
+    path = Path(source)
+    if not path.is_file():
+        hint = "torchvision's own weights (233 MB) come with download=True"
+        raise FileNotFoundError(
+            f"no weights file at {path}; {hint}, or copy them there"
+        )
     try:
         # weights_only: a file of weights must not be able to run code.
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise ValueError(
-            f"{path} is not a readable file of weights: {error}"
-        ) from error
+        raise ValueError(f"{path} is no readable file of weights: {error}") from error
     if not isinstance(state, Mapping):
         raise ValueError(f"{path} holds a {type(state).__name__}, not a state dict")
     return state
-
-
-def _check_match(own: Mapping, here: str, state: Mapping, there: str) -> None:
-    """Raise ValueError unless state[there] can be copied into own[here]."""
-    if here not in own:
-        raise ValueError(f"net has no {here}: it must be an alexnet_torchvision()")
-    if there not in state:
-        raise ValueError(
-            f"the weights have no {there}: they are not a state dict of torchvision's "
-            f"alexnet. The first names in them: {', '.join(list(state)[:4]) or 'none'}"
-        )
-    if own[here].is_meta:
-        raise ValueError("net is on the meta device, which holds no weights to set")
-    want, have = tuple(own[here].shape), tuple(state[there].shape)
-    if want != have:
-        hint = ""
-        if here.startswith("fc8"):
-            hint = "; fc8=False loads everything but fc8"
-        raise ValueError(f"{there} has shape {have}, net's {here} has {want}{hint}")

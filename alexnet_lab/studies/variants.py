@@ -15,11 +15,9 @@ from functools import partial
 from torch import Tensor, nn
 
 from alexnet_lab.data import augment
-from alexnet_lab.models import (
-    LocalResponseNorm,
-    alexnet_mini,
+from alexnet_lab.models import LocalResponseNorm, alexnet_mini, initialise_alexnet
+from alexnet_lab.models.modern import (
     changed,
-    initialise_alexnet,
     mini_batch_norm,
     mini_global_pool,
     mini_residual,
