@@ -7,7 +7,7 @@ from base64 import b64encode
 from html import escape
 from typing import TYPE_CHECKING
 
-from alexnet_lab.plots.style import png, size_on_screen
+from alexnet_lab.plots.style import FILE_DPI, SCREEN_DPI, png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,10 +17,9 @@ def show(fig: Figure, alt: str, caption: str | None = None) -> None:
     """Display `fig` in the notebook as a PNG with alternative text, then close it.
 
     The picture goes out as HTML, ``<img alt="…" src="data:image/png;…">``, for that is
-    where JupyterLab, nbconvert's pages and slides, and Sphinx all keep the text. None
-    of them shows the one in the metadata of an ``image/png`` output. A terminal shows
-    `text/plain`: the words alone.
-    Outside IPython nothing is displayed, so that a notebook's code runs as a script.
+    where JupyterLab, nbconvert's pages and slides, and Sphinx all keep the text; a
+    terminal shows the words alone. Outside IPython nothing is displayed, so that a
+    notebook's code runs as a script.
 
     Args:
         fig: the figure; pyplot will not show it a second time.
@@ -36,11 +35,12 @@ def show(fig: Figure, alt: str, caption: str | None = None) -> None:
             "show(fig, alt): alt is empty. Say in a sentence what the figure shows, "
             "for readers who can't see it."
         )
-    if _in_ipython():
+    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
         from IPython.display import display
 
         display(bundle(png(fig), alt, caption), raw=True)
-    _close(fig)
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close(fig)
 
 
 def bundle(data: bytes, alt: str, caption: str | None = None) -> dict[str, str]:
@@ -50,7 +50,8 @@ def bundle(data: bytes, alt: str, caption: str | None = None) -> dict[str, str]:
     """
     words = [" ".join(text.split()) for text in (alt, caption or "")]
     shown_alt, small = (escape(text) for text in words)
-    width, source = size_on_screen(data)["width"], b64encode(data).decode("ascii")
+    width = round(int.from_bytes(data[16:20], "big") * SCREEN_DPI / FILE_DPI)
+    source = b64encode(data).decode("ascii")
     image = f'<img alt="{shown_alt}" width="{width}"'
     image += f' src="data:image/png;base64,{source}">'
     below = f"<figcaption><small>{small}</small></figcaption>" if small else ""
@@ -58,15 +59,3 @@ def bundle(data: bytes, alt: str, caption: str | None = None) -> dict[str, str]:
         "text/html": f'<figure style="margin: 0">{image}{below}</figure>',
         "text/plain": "\n".join(text for text in words if text),
     }
-
-
-def _in_ipython() -> bool:
-    """Return whether this code runs inside IPython, without importing it."""
-    module = sys.modules.get("IPython")
-    return module is not None and module.get_ipython() is not None
-
-
-def _close(fig: Figure) -> None:
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    if pyplot is not None:
-        pyplot.close(fig)

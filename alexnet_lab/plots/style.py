@@ -91,23 +91,13 @@ def _settings(dashed: bool) -> Any:
     return {**_RC, "axes.prop_cycle": lines}
 
 
-@functools.cache
-def _figure_class() -> type[Figure]:
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure, in inches, that pyplot does not know: shown once."""
     from matplotlib.figure import Figure
 
-    class LabFigure(Figure):
-        """A figure outside pyplot's register: Jupyter shows it once, as a PNG."""
-
-        def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
-            data = png(self)
-            return data, size_on_screen(data)
-
-    return LabFigure
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure, in inches, not registered with pyplot: shown once."""
-    return _figure_class()(figsize=(width, height), layout="constrained")
+    figure: Any = Figure(figsize=(width, height), layout="constrained")
+    figure._repr_png_ = lambda: png(figure, SCREEN_DPI)  # as the last value of a cell
+    return figure
 
 
 def png(figure: Figure, dpi: int = FILE_DPI) -> bytes:
@@ -117,33 +107,19 @@ def png(figure: Figure, dpi: int = FILE_DPI) -> bytes:
     picture does.
     """
     buffer = io.BytesIO()
-    figure.savefig(
-        buffer,
-        format="png",
-        dpi=dpi,
-        bbox_inches="tight",
-        pad_inches=0.12,
-        facecolor="white",
-        metadata={"Software": None},
-        pil_kwargs={"optimize": True},
-    )
+    page: Any = {"bbox_inches": "tight", "pad_inches": 0.12, "facecolor": "white"}
+    page |= {"metadata": {"Software": None}, "pil_kwargs": {"optimize": True}}
+    figure.savefig(buffer, format="png", dpi=dpi, **page)
     return buffer.getvalue()
 
 
-def size_on_screen(data: bytes) -> dict[str, int]:
-    """Return the width and height to show a PNG of `png` at, read from its header."""
-    scale = SCREEN_DPI / FILE_DPI
-    width, height = (int.from_bytes(data[i : i + 4], "big") for i in (16, 20))
-    return {"width": round(width * scale), "height": round(height * scale)}
-
-
 def rectangle(
-    ax: Axes, x: float, y: float, width: float, height: float, **style: Any
+    ax: Axes, x: float, y: float, wide: float, high: float, **style: Any
 ) -> None:
     """Add a rectangle; (x, y) is the corner with the smallest coordinates."""
     from matplotlib.patches import Rectangle
 
-    ax.add_patch(Rectangle((x, y), width, height, **style))
+    ax.add_patch(Rectangle((x, y), wide, high, **style))
 
 
 @functools.lru_cache(maxsize=4096)
