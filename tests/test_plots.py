@@ -454,8 +454,6 @@ def test_settings_stay_unless_use_style_is_called():
         import sys
         from alexnet_lab import plots
         assert callable(plots.show) and callable(plots.curves)
-        import alexnet_lab.plots.show
-        assert callable(plots.show)
         assert not {"matplotlib", "IPython"} & set(sys.modules)
         import matplotlib
         before = matplotlib.rcParams.copy()

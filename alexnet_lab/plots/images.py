@@ -66,15 +66,10 @@ def labelled_rows(
     """Draw rows of pictures, one under the other, the name of each row at its left.
 
     Every picture fills its own range from black to white; bytes are shown as they are.
-
-    Args:
-        rows: name to images as in `image_grid`; the same number in each row.
-        titles: one for each column.
-        title: of the figure; by default the names of the rows.
-        frames: name of a row to N truth values: these pictures get a thick frame.
-
-    Raises:
-        ValueError: as for `image_grid`; or rows of different lengths.
+    `rows` are images as in `image_grid`, the same number in each row, `titles` those of
+    the columns, `title` that of the figure (by default, the names of the rows).
+    `frames` gives rows N truth values each: where true, a picture gets a thick frame.
+    Errors are those of `image_grid`, and a ValueError for rows of different lengths.
     """
     pictures = {n: as_images(row, f"row {n!r}", (1, 2, 3)) for n, row in rows.items()}
     lengths = {name: len(row) for name, row in pictures.items()}
