@@ -7,35 +7,22 @@ changes its settings.
 """
 
 from alexnet_lab.plots.fields import draw_receptive_fields
-from alexnet_lab.plots.images import filters, image_grid, labelled_rows
+from alexnet_lab.plots.images import image_grid, labelled_rows
 from alexnet_lab.plots.network import draw_network, draw_networks
-from alexnet_lab.plots.results import (
-    compare_curves,
-    confusion_matrix,
-    curves,
-    draw_effects,
-)
-from alexnet_lab.plots.show import show
-from alexnet_lab.plots.style import LINES, use_style
-from alexnet_lab.plots.windows import (
-    compare_floor_and_ceil,
-    draw_windows,
-    draw_windows_2d,
-)
+from alexnet_lab.plots.results import compare_curves, confusion_matrix, curves
+from alexnet_lab.plots.style import LINES, show, use_style
+from alexnet_lab.plots.windows import draw_windows, draw_windows_2d
 
 __all__ = [
     "LINES",
     "compare_curves",
-    "compare_floor_and_ceil",
     "confusion_matrix",
     "curves",
-    "draw_effects",
     "draw_network",
     "draw_networks",
     "draw_receptive_fields",
     "draw_windows",
     "draw_windows_2d",
-    "filters",
     "image_grid",
     "labelled_rows",
     "show",

@@ -20,13 +20,8 @@ def draw_receptive_fields(ledger: Ledger) -> Figure:
 
     Left, the fields of one unit in the middle, nested in the input; right, a bar for
     each layer that widens the field. Beside each bar stand the field's size, the jump
-    (pixels of the input from one unit to the next) and the size of the map.
-
-    Args:
-        ledger: of a network that starts with convolutions or pools.
-
-    Raises:
-        ValueError: if no layer has a receptive field.
+    (pixels of the input from one unit to the next) and the size of the map. Raises
+    ValueError if no layer has a receptive field. Taught in 01.
     """
     growing: dict[Pair, Row] = {}  # the first layer of each size
     for row in ledger.rows:
@@ -43,9 +38,8 @@ def draw_receptive_fields(ledger: Ledger) -> Figure:
     _draw_nested(left, height, width, dict(zip(growing, blues, strict=True)))
     _draw_bars(right, width, growing, blues)
     (high, wide), last = list(growing.items())[-1]
-    title = f"One unit of {last.name} sees {high} × {wide} pixels"
-    title += f"; the input has {height} × {width}"
-    figure.suptitle(title, x=0.01, ha="left")
+    title = f"One unit of {last.name} sees {high} × {wide} pixels; the input has "
+    figure.suptitle(f"{title}{height} × {width}", x=0.01, ha="left")
     return figure
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 
 from alexnet_lab.plots import style as look
 
@@ -50,32 +51,9 @@ def image_grid(
     array = as_images(images, "images")
     if titles is not None and len(titles) != len(array):
         raise ValueError(f"{len(titles)} titles for {len(array)} images")
-    words = "1 image" if len(array) == 1 else f"{len(array):,} images"
     titles, starts = titles or (), range(0, len(array), columns)
     lines = [Line(array[i : i + columns], titles[i : i + columns]) for i in starts]
-    return _draw(lines, title or words, cmap)
-
-
-@look.styled
-def filters(weight: Tensor, columns: int = 16) -> Figure:
-    """Draw the filters of a convolution, all on one scale, from a copy of `weight`.
-
-    Filters that read three channels are shown in colour, those that read one in grey.
-    Zero is middle grey; the greatest magnitude is black or white.
-
-    Args:
-        weight: out_channels × in_channels × height × width.
-        columns: filters a row.
-
-    Raises:
-        ValueError: for another shape, or values that aren't finite.
-    """
-    array = _finite(to_numpy(weight))
-    bound = float(np.abs(array).max()) or 1.0
-    grey: Any = np.round(127.5 + 127.5 * array / bound).astype(np.uint8)
-    words = f"{len(array)} filters {shape_of(array[0])}"
-    words += f": black −{bound:.2g}, white +{bound:.2g}"
-    return image_grid(grey, columns=columns, title=words)
+    return _draw(lines, title or f"Images: {len(array):,}", cmap)
 
 
 @look.styled
@@ -88,15 +66,10 @@ def labelled_rows(
     """Draw rows of pictures, one under the other, the name of each row at its left.
 
     Every picture fills its own range from black to white; bytes are shown as they are.
-
-    Args:
-        rows: name to N×1×H×W, N×3×H×W or N×H×W; the same N in each row.
-        titles: one for each column.
-        title: of the figure; by default the names of the rows.
-        frames: name of a row to N truth values: these pictures get a thick frame.
-
-    Raises:
-        ValueError: as for `image_grid`; or rows of different lengths.
+    `rows` are images as in `image_grid`, the same number in each row, `titles` those of
+    the columns, `title` that of the figure (by default, the names of the rows).
+    `frames` gives rows N truth values each: where true, a picture gets a thick frame.
+    Errors are those of `image_grid`, and a ValueError for rows of different lengths.
     """
     pictures = {n: as_images(row, f"row {n!r}", (1, 2, 3)) for n, row in rows.items()}
     lengths = {name: len(row) for name, row in pictures.items()}
@@ -107,7 +80,7 @@ def labelled_rows(
         raise ValueError(f"{len(titles)} titles for {count} columns")
     lines: list[Line] = []
     for name, row in pictures.items():
-        framed = to_numpy(frames[name]) if frames and name in frames else ()
+        framed = to_numpy((frames or {}).get(name, ()))
         lines.append(Line(row, () if lines else titles or (), name, framed))
     return _draw(lines, title or ", ".join(pictures))
 
@@ -120,30 +93,25 @@ def _draw(lines: list[Line], title: str, cmap: str = "gray") -> Figure:
     right = columns * (1 + GAP) - GAP
     figure = look.new_figure(1, 1)
     ax: Any = figure.subplots()
-    y = 0.0
+    y, options = 0.0, {"vmin": 0, "vmax": 1, "interpolation": "nearest"}
+    above = {"ha": "center", "va": "bottom", "linespacing": 1.1, "fontsize": SIZE}
+    beside = {"ha": "right", "va": "center", "fontsize": SIZE}
+    frame = {"facecolor": "none", "edgecolor": look.ORANGE, "linewidth": 4}
     for line in lines:
         texts = [look.wrapped(text, SIZE, inches * 72) for text in line.titles]
         rows = max((text.count("\n") + 1 for text in texts), default=0)
         y += (rows * SIZE * 1.25 + 4) / 72 / inches if rows else 0
         high = line.pictures.shape[1] / line.pictures.shape[2]
-        for column, picture in enumerate(line.pictures):
-            x = column * (1 + GAP)
+        places = [column * (1 + GAP) for column in range(len(line.pictures))]
+        for x, picture in zip(places, line.pictures, strict=True):
             shown = picture[..., 0] if picture.shape[-1] == 1 else picture
-            style = {"vmin": 0, "vmax": 1, "interpolation": "nearest"}
-            ax.imshow(shown, cmap, extent=(x, x + 1, y + high, y), **style)
+            ax.imshow(shown, cmap, extent=(x, x + 1, y + high, y), **options)
         for marked in np.flatnonzero(line.framed):
-            frame = {"facecolor": "none", "edgecolor": look.ORANGE, "linewidth": 4}
-            look.rectangle(ax, marked * (1 + GAP), y, 1, high, **frame)
-        at = {
-            "ha": "center",
-            "va": "bottom",
-            "linespacing": 1.1,
-            "fontsize": SIZE,
-        }
-        for column, text in enumerate(texts):
-            ax.text(column * (1 + GAP) + 0.5, y - 0.03, text, **at)
-        at = {"ha": "right", "va": "center", "fontsize": SIZE}
-        ax.text(-0.06, y + high / 2, look.wrapped(line.name, SIZE, 72 * NAME - 6), **at)
+            look.rectangle(ax, places[marked], y, 1, high, **frame)
+        for x, text in zip(places, texts, strict=False):
+            ax.text(x + 0.5, y - 0.03, text, **above)
+        name = look.wrapped(line.name, SIZE, 72 * NAME - 6)
+        ax.text(-0.06, y + high / 2, name, **beside)
         y += high + GAP
     ax.set(xlim=(left, right), ylim=(y, 0))
     ax.set_aspect("equal", anchor="NW")
@@ -171,26 +139,20 @@ def as_images(
     array = np.moveaxis(array, 1, -1)
     if array.dtype == np.uint8:
         return array / np.float32(255)
-    values = _finite(array.astype(np.float32))
+    values = array.astype(np.float32)
+    wrong = int((~np.isfinite(values)).sum())
+    if wrong:
+        raise ValueError(f"{wrong:,} of {array.size:,} values are NaN or infinite")
     low, high = (f(axis=axis, keepdims=True) for f in (values.min, values.max))
     return (values - low) / np.where(high > low, high - low, 1)
 
 
-def _finite(array: np.ndarray) -> np.ndarray:
-    wrong = int((~np.isfinite(array)).sum())
-    if wrong:
-        raise ValueError(f"{wrong:,} of {array.size:,} values are NaN or infinite")
-    return array
-
-
 def to_numpy(values: Any) -> np.ndarray:
-    """Return tensor, array or list as a NumPy array; drawing never writes into it."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu()
-        if values.is_floating_point():
-            values = values.float()  # NumPy knows no bfloat16
-        return values.numpy()
-    return np.asarray(values)
+    """Return a tensor or a list as a NumPy array; drawing never writes into it."""
+    tensor = torch.as_tensor(values).detach().cpu()
+    if tensor.is_floating_point():
+        tensor = tensor.float()  # NumPy knows no bfloat16
+    return tensor.numpy()
 
 
 def shape_of(array: np.ndarray) -> str:

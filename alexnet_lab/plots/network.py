@@ -62,10 +62,10 @@ class Block:
     @property
     def front(self) -> Point:
         """Width and height of one lane's front."""
+        root = (self.shape[0] / self.lanes) ** 0.5 * self.scale
         if len(self.shape) == 1:
-            return BAR, max(self.shape[0] ** 0.5 * self.scale, 0.02)
-        width = CHANNEL * (self.shape[0] / self.lanes) ** 0.5
-        return width * self.scale, self.shape[1] * self.scale
+            return BAR, max(root, 0.02)
+        return CHANNEL * root, self.shape[1] * self.scale
 
     @property
     def depth(self) -> Point:
@@ -82,13 +82,9 @@ class Block:
 def draw_network(net: nn.Module, input_shape: Sequence[int], name: str = "") -> Figure:
     """Draw a network: blocks to scale, sizes written on, towers in two lanes.
 
-    Args:
-        net: sequential network of convolutions, pools and linear layers.
-        input_shape: (channels, height, width) of one image.
-        name: title; the totals of parameters and multiply-accumulates follow it.
-
-    Raises:
-        ValueError: those of `ledger`, such as a layer that does not fit.
+    `net` is a sequential network of convolutions, pools and linear layers,
+    `input_shape` the (channels, height, width) of one image, and `name` a title, which
+    the totals of parameters and multiply-accumulates follow. Errors are `ledger`'s.
     """
     return draw_networks([(name, net, input_shape)])
 
@@ -192,8 +188,7 @@ class Drawing:
                 middle + (under + own) / 2 + PAD - wide / 2,
                 2 * centre + over + step + 2 * PAD - right,
             )
-            if not self.lefts:
-                left = PAD + max(0, own - wide) / 2
+            left = left if self.lefts else PAD + max(0, own - wide) / 2
             self.lefts.append(left)
             centre, over = (right + left) / 2, step
             right, middle, under = left + wide, left + wide / 2, own
@@ -234,11 +229,9 @@ class Drawing:
         block, (x, y) = self.blocks[i], self._corner(i, lane)
         (wide, high), (dx, dy) = block.front, block.depth
         right, top, back, roof = x + wide, y + high, x + wide + dx, y + high + dy
-        faces = (
-            [(x, y), (right, y), (right, top), (x, top)],
-            [(x, top), (right, top), (back, roof), (x + dx, roof)],
-            [(right, y), (back, y + dy), (back, roof), (right, top)],
-        )
+        faces = [[(x, y), (right, y), (right, top), (x, top)]]
+        faces += [[(x, top), (right, top), (back, roof), (x + dx, roof)]]
+        faces += [[(right, y), (back, y + dy), (back, roof), (right, top)]]
         for face, colour in zip(faces, KINDS[block.kind], strict=True):
             self._polygon(face, 2 * i, facecolor=colour, gid=f"{block.name}:{lane}")
         channels = f"{block.shape[0] // block.lanes}"
@@ -259,11 +252,8 @@ class Drawing:
     def _join(self, i: int, lane: int, target: int) -> None:
         """Draw the kernel on the side of block i − 1, and lines to where it goes."""
         before, block = self.blocks[i - 1], self.blocks[i]
-        (x, y), (wide, high), (dx, dy) = (
-            self._corner(i - 1, lane),
-            before.front,
-            before.depth,
-        )
+        (x, y), (wide, high) = self._corner(i - 1, lane), before.front
+        dx, dy = before.depth
         sides = zip(block.kernel or before.shape[1:], before.shape[1:], strict=True)
         tall, deep = [min(kernel / size, 1) for kernel, size in sides] or (1, 1)
         right = x + wide + dx * (1 + deep) / 2

@@ -1,4 +1,4 @@
-"""What came of training: curves, differences between runs, and mistakes."""
+"""What came of training: curves, and which classes are taken for which."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ def curves(history: History, title: str = "Training") -> Figure:
     """Draw loss and accuracy after each epoch: training dashed, validation solid.
 
     The legend gives the last values. Without validation, training stands alone.
-
-    Raises:
-        ValueError: if no epoch has been finished.
+    Raises ValueError if no epoch has been finished. Taught in 02.
     """
     figure = look.new_figure(10, 4.2)
     for ax, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
@@ -49,13 +47,8 @@ def compare_curves(
 ) -> Figure:
     """Draw one quantity of several runs, each with its own colour, line and marker.
 
-    Args:
-        histories: runs by name, say `{"sigmoid": h1, "ReLU": h2}`; at most six.
-        quantity: a field of `EpochRecord`, such as train_loss.
-        title: by default, the quantity and the names.
-
-    Raises:
-        ValueError: an unknown quantity, no run or more than six, or one without it.
+    `histories` are one to six runs by name, `quantity` is a field of `EpochRecord`.
+    Raises ValueError for another quantity or number of runs, or a run without it.
     """
     if quantity not in _UNITS:
         raise ValueError(f"quantity {quantity!r}: choose one of {', '.join(_UNITS)}")
@@ -85,54 +78,15 @@ def _line(
     pairs = [(epoch.epoch, getattr(epoch, quantity)) for epoch in history.epochs]
     pairs = [(e, scale * v) for e, v in pairs if v is not None and math.isfinite(v)]
     if pairs:
-        colour, line, marker = style
-        look = {"color": colour, "ls": line, "marker": marker}
-        look |= {"markeredgecolor": "white", "markevery": max(1, len(pairs) // 12)}
+        options = dict(zip(("color", "ls", "marker"), style, strict=True))
+        options |= {"mec": "white", "markevery": max(1, len(pairs) // 12)}
         label = f"{name} {form.format(pairs[-1][1])}"
-        ax.plot(*zip(*pairs, strict=True), lw=2, ms=6, label=label, **look)
+        ax.plot(*zip(*pairs, strict=True), lw=2, ms=6, label=label, **options)
     ax.set_xlabel("epoch")
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     ax.grid(axis="y")
     ax.set_axisbelow(True)
     return bool(pairs)
-
-
-@look.styled
-def draw_effects(
-    effects: Mapping[str, tuple[float, float]],
-    title: str,
-    label: str,
-    paper: Mapping[str, float] | None = None,
-) -> Figure:
-    """Draw differences with their intervals; a dot is filled where zero is left out.
-
-    Args:
-        effects: name → (difference, half the width of its interval), top to bottom.
-        title: of the figure.
-        label: of the axis, with its unit.
-        paper: name → the difference that the paper reports, a diamond.
-    """
-    figure = look.new_figure(9.5, 0.36 * len(effects) + 1.6)
-    ax: look.Axes = figure.subplots()
-    ax.axvline(0, color=look.GREY, linewidth=1)
-    rows = {name: row for row, name in enumerate(effects)}
-    ax.plot([], [], "o", color=look.BLUE, label="here: interval without zero")
-    ax.plot([], [], "o", color=look.BLUE, mfc="white", label="interval with zero")
-    for name, (gain, error) in effects.items():
-        fill = look.BLUE if abs(gain) > error else "white"
-        style = {"color": look.BLUE, "mfc": fill, "ms": 8, "lw": 1.6, "capsize": 4}
-        ax.errorbar(gain, rows[name], xerr=error, fmt="o", **style)
-    if paper:
-        style = {"color": look.VERMILION, "mfc": "none", "ms": 8, "mew": 2}
-        at = [rows[name] for name in paper]
-        ax.plot(list(paper.values()), at, "D", label="the paper", **style)
-    ax.set_yticks(range(len(rows)), list(rows))
-    ax.tick_params(axis="y", length=0)
-    ax.set(ylim=(len(rows) - 0.4, -0.6), xlabel=label)
-    ax.set_title(title, pad=32)
-    ax.grid(axis="x", alpha=0.6)
-    ax.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
-    return figure
 
 
 @look.styled
@@ -142,14 +96,9 @@ def confusion_matrix(
     """Draw how often each class was taken for each other.
 
     The diagonal, what is right, is dark; elsewhere the shade grows with the number of
-    mistakes. At the right stands each class's share that was recognised. Taught in 02.
-
-    Args:
-        predicted, labels: N class numbers each.
-        classes: the names.
-
-    Raises:
-        ValueError: if the sizes don't agree, or a number has no name.
+    mistakes. At the right stands each class's share that was recognised. `predicted`
+    and `labels` are N class numbers each, `classes` the names; a ValueError says if the
+    sizes don't agree, or a number has no name. Taught in 02.
     """
     counts = _counts(to_numpy(predicted), to_numpy(labels), len(classes))
     side = max(0.62, 1.8 / len(classes))  # of a cell, in inches
@@ -161,13 +110,11 @@ def confusion_matrix(
         if number:
             share = f"{100 * counts[row, row] / number:.1f} %"
             ax.text(column, row, share, ha="center", va="center", color=look.BLUE)
-    names = [str(name) for name in classes]
+    names, places = list(classes), range(len(classes))
     turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
-    if max(map(len, names)) < 5:
-        turned = {}
-    ax.set_xticks([*range(len(names)), column], [*names, "recognised"], **turned)
+    ax.set_xticks([*places, column], [*names, "recognised"], **turned)
     ax.get_xticklabels()[-1].set_color(look.BLUE)
-    ax.set_yticks(range(len(names)), names)
+    ax.set_yticks(places, names)
     ax.set(xlim=(-0.5, column + 0.4 / side), ylim=(len(names) - 0.5, -0.5))
     ax.set(xlabel="predicted", ylabel="true class")
     ax.tick_params(length=0)
@@ -196,7 +143,7 @@ def _draw_counts(ax: look.Axes, counts: np.ndarray) -> None:
     frame = {"facecolor": "#003E63", "edgecolor": "black", "linewidth": 1.5}
     for row, column in np.ndindex(*counts.shape):
         number = f"{counts[row, column]:,}"
-        style = {"color": look.INK, "fontsize": 11 if len(number) < 6 else 10}
+        style = {"color": look.INK, "fontsize": 11}
         if row == column:
             look.rectangle(ax, column - 0.5, row - 0.5, 1, 1, **frame)
             style |= {"color": "white", "fontweight": "bold"}
