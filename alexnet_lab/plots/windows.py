@@ -39,7 +39,7 @@ class Sliding(Sweep):
         group = 2 if 2 * (self.stride + self.span) < MOST_CELLS else 1
         cut = self.start(group - 1) + self.span
         # in ceil mode the same cells as without, so that the two can be compared
-        floor = (self.padded - self.span) // self.stride + 1
+        floor = (self.edge + self.before - self.span) // self.stride + 1
         resumes = self.start(min(floor, self.positions) - group)
         self.stretches = [(-self.before, self.end)]
         self.shown = [*outputs[:4], *outputs[-3:]] if len(outputs) > 8 else [*outputs]
