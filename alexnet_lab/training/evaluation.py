@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -21,6 +22,12 @@ class Score(NamedTuple):
     accuracy: float
     correct: int
     images: int
+
+    @classmethod
+    def of(cls, loss_sum: float, correct: float, images: float) -> Score:
+        """From sums over images."""
+        means = loss_sum / images, correct / images
+        return cls(*means, round(correct), round(images))
 
     def __str__(self) -> str:
         return (
@@ -46,36 +53,33 @@ def evaluate(
 ) -> Score:
     """Mean loss and accuracy over all images of ``batches``. Taught in 02.
 
-    Args:
-        net: (N, C, H, W) to logits (N, classes). It is left in the mode it was in.
-        batches: pairs of images and labels (N,), of any batch sizes.
-        loss: from logits and labels to the batch's mean; by default cross-entropy.
-        precision: as in :func:`alexnet_lab.training.fit`; float32 unless told.
-
-    Raises:
-        ValueError: there are no images.
+    ``net`` maps (N, C, H, W) to logits (N, classes) and is left in the mode it was in;
+    ``loss`` gives the mean of a batch, by default cross-entropy; ``precision`` is as in
+    :func:`alexnet_lab.training.fit`. ValueError: there are no images.
     """
-    loss = loss or nn.CrossEntropyLoss()
+    sums = tally(net, batches, loss or nn.CrossEntropyLoss(), precision)
+    if not sums[-1]:
+        raise ValueError("nothing to evaluate: the batches hold no images")
+    return Score.of(*sums)
+
+
+def tally(
+    net: nn.Module, batches: Iterable[Batch], loss: nn.Module, precision: Any
+) -> tuple[float, int, int]:
+    """Summed loss, correct images, images; arguments as :func:`evaluate`."""
     loss_sum, correct, images = 0.0, 0, 0
     for logits, labels in _forward(net, batches, precision):
         loss_sum += loss(logits, labels).item() * len(labels)
         correct += int((logits.argmax(dim=1) == labels).sum())
         images += len(labels)
-    if not images:
-        raise ValueError("nothing to evaluate: the batches hold no images")
-    return Score(loss_sum / images, correct / images, correct, images)
+    return loss_sum, correct, images
 
 
-def predict(
-    net: nn.Module,
-    batches: Iterable[Batch],
-    *,
-    precision: str | Precision = "float32",
-) -> Predictions:
+def predict(net: nn.Module, batches: Iterable[Batch]) -> Predictions:
     """The class that the network gives each image; arguments as :func:`evaluate`."""
     parts = [
         (logits.softmax(dim=1).cpu(), labels.cpu())
-        for logits, labels in _forward(net, batches, precision)
+        for logits, labels in _forward(net, batches, "float32")
     ]
     if not parts:
         raise ValueError("nothing to predict: the batches hold no images")
@@ -117,18 +121,9 @@ def device_of(net: nn.Module) -> torch.device:
     return next((p.device for p in net.parameters()), torch.device("cpu"))
 
 
-def evaluation_mode(net: nn.Module) -> AbstractContextManager[None]:
-    """Dropout and running statistics off inside, each layer's own mode back after."""
-    return _mode(net, training=False)
-
-
-def training_mode(net: nn.Module) -> AbstractContextManager[None]:
-    """Dropout and running statistics on inside, each layer's own mode back after."""
-    return _mode(net, training=True)
-
-
 @contextmanager
 def _mode(net: nn.Module, training: bool) -> Iterator[None]:
+    """Dropout and running statistics on or off; each layer's own mode back after."""
     modes = {module: module.training for module in net.modules()}
     net.train(training)
     try:
@@ -136,3 +131,7 @@ def _mode(net: nn.Module, training: bool) -> Iterator[None]:
     finally:
         for module, mode in modes.items():
             module.training = mode
+
+
+evaluation_mode = partial(_mode, training=False)
+training_mode = partial(_mode, training=True)

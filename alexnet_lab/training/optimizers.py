@@ -21,7 +21,7 @@ Schedule = Callable[[float], float]
 
 
 class TemperedCrossEntropy(nn.Module):
-    """Cross-entropy of logits that are divided by a temperature first. Taught in 02.
+    """Cross-entropy of logits (N, classes) divided by a temperature. Taught in 02.
 
     For outputs whose differences grow large, such as the squared distances of the 1998
     LeNet-5 once it draws: undivided, their softmax is nearly 0 or 1, and the training
@@ -30,12 +30,11 @@ class TemperedCrossEntropy(nn.Module):
 
     def __init__(self, temperature: float) -> None:
         super().__init__()
-        if not temperature > 0:
-            raise ValueError(f"temperature={temperature}; use a number above 0")
+        require("temperature", temperature, temperature > 0, "a number above 0")
         self.temperature = temperature
 
     def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """(N, classes) and (N,) to the mean loss in nats."""
+        """The mean loss in nats; labels are int64 (N,)."""
         return nn.functional.cross_entropy(logits / self.temperature, labels)
 
     def extra_repr(self) -> str:
@@ -43,19 +42,20 @@ class TemperedCrossEntropy(nn.Module):
         return f"{self.temperature:g}"
 
 
-def check_rates(
-    learning_rate: float, momentum: float, weight_decay: float
-) -> dict[str, float]:
+def require(name: str, value: object, fine: bool, use: str) -> None:
+    """Raise ValueError, with what to ``use`` instead, unless an option is ``fine``."""
+    if not fine:
+        raise ValueError(f"{name}={value!r}; use {use}")
+
+
+def check_rates(rate: float, momentum: float, weight_decay: float) -> dict[str, float]:
     """The three as plain numbers; ValueError for what cannot be."""
-    if not isinstance(learning_rate, Real) or not 0 < learning_rate < math.inf:
-        raise ValueError(f"learning_rate={learning_rate!r}; use a number above 0")
-    if not 0 <= momentum < 1:
-        raise ValueError(f"momentum={momentum}; use a number from 0 to below 1")
-    if not weight_decay >= 0:
-        raise ValueError(f"weight_decay={weight_decay}; use 0 or more")
+    fine = isinstance(rate, Real) and 0 < rate < math.inf
+    require("learning_rate", rate, fine, "a number above 0")
+    require("momentum", momentum, 0 <= momentum < 1, "a number from 0 to below 1")
+    require("weight_decay", weight_decay, weight_decay >= 0, "0 or more")
     names = ("learning_rate", "momentum", "weight_decay")
-    rates = map(float, (learning_rate, momentum, weight_decay))
-    return dict(zip(names, rates, strict=True))
+    return dict(zip(names, map(float, (rate, momentum, weight_decay)), strict=True))
 
 
 def make_optimizer(
@@ -89,12 +89,9 @@ def make_optimizer(
     fused = True if on_cpu and is_large(net) else None
     if wanted == "sgd":
         return torch.optim.SGD(groups, learning_rate, momentum, fused=fused)
-    if wanted == "adamw":
-        return torch.optim.AdamW(groups, learning_rate, fused=fused)
-    raise ValueError(
-        f"optimizer={wanted!r}; use sgd, adamw, or a function from parameter groups "
-        "to an optimizer"
-    )
+    use = "sgd, adamw, or a function from parameter groups to an optimizer"
+    require("optimizer", wanted, wanted == "adamw", use)
+    return torch.optim.AdamW(groups, learning_rate, fused=fused)
 
 
 def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
@@ -114,10 +111,7 @@ def cosine(progress: float) -> float:
 
 
 def one_cycle(progress: float, warm_up: float = 0.25) -> float:
-    """Up from 1/25 in a straight line, then down to 0 (after Smith, 2018).
-
-    Taught in 07.
-    """
+    """Up from 1/25, then down to 0 (after Smith, 2018). Taught in 07."""
     if progress < warm_up:
         return 1 / 25 + (1 - 1 / 25) * progress / warm_up
     return (1 - progress) / (1 - warm_up)
@@ -144,9 +138,6 @@ def choose_schedule(wanted: str | Schedule) -> Schedule:
     """The schedule of that name, or the function itself; ValueError for no name."""
     if callable(wanted):
         return wanted
-    if wanted not in SCHEDULES:
-        raise ValueError(
-            f"schedule={wanted!r}; use one of {', '.join(SCHEDULES)}, or a function "
-            "of progress in 0..1"
-        )
+    use = f"one of {', '.join(SCHEDULES)}, or a function of progress in 0..1"
+    require("schedule", wanted, wanted in SCHEDULES, use)
     return SCHEDULES[wanted]

@@ -18,17 +18,11 @@ WORTH_IT_FROM = 1.3  # times float32's speed
 
 @dataclass(frozen=True)
 class Precision:
-    """A choice of type; weights stay in float32 whatever it is.
+    """A choice of type; weights stay in float32 whatever it is."""
 
-    Attributes:
-        name: ``float32``, ``bfloat16`` or ``float16``.
-        device_type: ``cpu``, ``cuda`` or ``mps``.
-        why: half a sentence for the one line that ``fit`` prints.
-    """
-
-    name: str
-    device_type: str
-    why: str
+    name: str  # float32, bfloat16 or float16
+    device_type: str  # cpu, cuda or mps
+    why: str  # half a sentence for the one line that ``fit`` prints
 
     def __str__(self) -> str:
         return f"{self.name} ({self.why})"
@@ -105,21 +99,19 @@ def is_large(net: nn.Module) -> bool:
 def bfloat16_gain() -> float:
     """How many times faster a matrix product is in bfloat16 than in float32, here.
 
-    Measured once a process in a few hundredths of a second. A small product goes
-    first: a processor without bfloat16 units can be a hundred times slower in it, and
-    the large one would take seconds to say no.
+    A small product goes first: a processor without bfloat16 units can be a hundred
+    times slower in it, and the large one would take seconds to say no.
     """
     gain = _gain(128)
     return gain if gain < 0.5 else _gain(768)
 
 
-def _gain(size: int, repeats: int = 5) -> float:
+def _gain(size: int) -> float:
     """The best of interleaved repeats: other work on the machine only adds time."""
     a = torch.ones(size, size)
-    b = a.to(torch.bfloat16)
     best = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
-    for _ in range(repeats + 1):  # the first one warms up
-        for x in (a, b):
+    for _ in range(6):  # the first one warms up
+        for x in (a, a.to(torch.bfloat16)):
             start = time.perf_counter()
             torch.mm(x, x)
             best[x.dtype] = min(best[x.dtype], time.perf_counter() - start)
