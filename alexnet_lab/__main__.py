@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -61,7 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=_doctor)
 
     ledger = commands.add_parser("ledger", help="a network's sizes, parameters, work")
-    ledger.add_argument("--input", type=_shape, help="C,H,W, if not the model's own")
+    text = "channels, height, width, if not the model's own"
+    ledger.add_argument("--input", type=int, nargs=3, metavar=tuple("CHW"), help=text)
     ledger.add_argument("--verify", action="store_true", help="compare with torchinfo")
     ledger.set_defaults(run=_ledger)
 
@@ -97,24 +97,13 @@ def _train_options(train: argparse.ArgumentParser) -> None:
         shown = "" if default is None else " (default: %(default)s)"
         option = f"--{name.replace('_', '-')}"
         train.add_argument(option, type=kind, default=default, help=text + shown)
-    train.add_argument(
-        "--augment",
-        nargs="+",
-        choices=["flip", "shift", "colour"],
-        default=[],
-        help="random changes of the training images: mirrored, moved by 2 pixels, the "
-        "paper's colour noise (folders of photographs are cropped and mirrored anyway)",
+    changes = ["flip", "shift", "colour"]
+    text = (
+        "random changes of the training images: mirrored, moved by 2 pixels, the "
+        "paper's colour noise (folders of photographs are cropped and mirrored anyway)"
     )
+    train.add_argument("--augment", nargs="+", choices=changes, default=[], help=text)
     train.add_argument("--test", action="store_true", help="score on the test set")
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.replace("x", ",").split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no shape; write C,H,W, for example 3,227,227"
-        ) from None
 
 
 def _build(options: argparse.Namespace, **defaults: object) -> nn.Module:
@@ -173,14 +162,14 @@ def _ledger(options: argparse.Namespace) -> int:
 
     net, shape = _build(options), options.input or _input(options)
     if shape is None:
-        raise ValueError("a network of your own needs --input C,H,W")
+        raise ValueError("a network of your own needs --input C H W")
     book = ledger(net, shape)
     print(book)
     if not options.verify:
         return 0
     verification = book.verify()
     print(verification)
-    return 0 if verification.exact else 1
+    return int(not verification.exact)
 
 
 def _batches(options: argparse.Namespace) -> Any:
@@ -227,8 +216,9 @@ def _train(options: argparse.Namespace) -> int:
         raise ValueError(
             f"--set num_classes={asked}, but the images have {classes} classes"
         )
-    _same_run(options, team.leads)
     _augment(train, options.augment)
+    given = ("model", "set", "data", "augment")  # with fit's options the whole run
+    train.origin = {name: getattr(options, name) for name in given}
     torch.manual_seed(options.seed)
     net = _build(options, in_channels=train.image_shape[0], num_classes=classes)
     history = training.fit(
@@ -259,21 +249,6 @@ def _train(options: argparse.Namespace) -> int:
         result["test"] = score._asdict()
     write_json(result, options.out / "result.json")
     return 0
-
-
-def _same_run(options: argparse.Namespace, leads: bool) -> None:
-    """Refuse a folder that holds another run; else note there what this one is."""
-    from alexnet_lab.files import write_json
-    from alexnet_lab.training import checkpoints
-
-    path = options.out / "options.json"
-    free = {"run", "out", "test", "precision"}  # may differ, or fit sees to it
-    mine = {key: value for key, value in vars(options).items() if key not in free}
-    if path.exists() and (options.out / "checkpoint.pt").exists():
-        saved = json.loads(path.read_text(encoding="utf-8"))
-        checkpoints.check_same_run(options.out, saved, mine)
-    elif leads:
-        write_json(mine, path)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from alexnet_lab.training.distributed import Team
 from alexnet_lab.training.precision import Precision, choose_precision
 
 Batch = tuple[torch.Tensor, torch.Tensor]  # images (N, C, H, W), int64 labels (N,)
@@ -22,12 +23,6 @@ class Score(NamedTuple):
     accuracy: float
     correct: int
     images: int
-
-    @classmethod
-    def of(cls, loss_sum: float, correct: float, images: float) -> Score:
-        """From sums over images."""
-        means = loss_sum / images, correct / images
-        return cls(*means, round(correct), round(images))
 
     def __str__(self) -> str:
         return (
@@ -50,29 +45,26 @@ def evaluate(
     *,
     loss: nn.Module | None = None,
     precision: str | Precision = "float32",
+    team: Team | None = None,
 ) -> Score:
     """Mean loss and accuracy over all images of ``batches``. Taught in 02.
 
     ``net`` maps (N, C, H, W) to logits (N, classes) and is left in the mode it was in;
     ``loss`` gives the mean of a batch, by default cross-entropy; ``precision`` is as in
-    :func:`alexnet_lab.training.fit`. ValueError: there are no images.
+    :func:`alexnet_lab.training.fit`. Each process of a ``team`` evaluates its share.
+    ValueError: there are no images.
     """
-    sums = tally(net, batches, loss or nn.CrossEntropyLoss(), precision)
-    if not sums[-1]:
-        raise ValueError("nothing to evaluate: the batches hold no images")
-    return Score.of(*sums)
-
-
-def tally(
-    net: nn.Module, batches: Iterable[Batch], loss: nn.Module, precision: Any
-) -> tuple[float, int, int]:
-    """Summed loss, correct images, images; arguments as :func:`evaluate`."""
-    loss_sum, correct, images = 0.0, 0, 0
+    loss = loss or nn.CrossEntropyLoss()
+    loss_sum, correct, images = 0.0, 0.0, 0.0
     for logits, labels in _forward(net, batches, precision):
         loss_sum += loss(logits, labels).item() * len(labels)
-        correct += int((logits.argmax(dim=1) == labels).sum())
+        correct += (logits.argmax(dim=1) == labels).sum().item()
         images += len(labels)
-    return loss_sum, correct, images
+    if team:
+        loss_sum, correct, images = team.sums(loss_sum, correct, images)
+    if not images:
+        raise ValueError("nothing to evaluate: the batches hold no images")
+    return Score(loss_sum / images, correct / images, round(correct), round(images))
 
 
 def predict(net: nn.Module, batches: Iterable[Batch]) -> Predictions:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from alexnet_lab.runtime import device as best_device
 from alexnet_lab.training import checkpoints, distributed, optimizers
-from alexnet_lab.training.evaluation import Batch, Score, length_of, tally
+from alexnet_lab.training.evaluation import Batch, evaluate, length_of
 from alexnet_lab.training.history import (
     EpochRecord,
     History,
@@ -198,11 +198,12 @@ class _Run:
         self.saved_at = time.monotonic()
         self.epochs: int = self.history.settings["epochs"]
         threads, size = torch.get_num_threads(), self.team.size
-        where = [self.team.device.type, f"{threads} thread{'s' * (threads > 1)}"]
-        where += [str(self.precision)]
-        where += ["channels last"] * (self.layout == torch.channels_last)
-        where += [f"{size} processes"] * (size > 1)
-        self.history.machine = ", ".join(where)
+        last = self.layout == torch.channels_last
+        self.history.machine = (
+            f"{self.team.device.type}, {threads} thread{'' if threads == 1 else 's'}, "
+            f"{self.precision}{', channels last' if last else ''}"
+            f"{f', {size} processes' if size > 1 else ''}"
+        )
 
     @property
     def epoch(self) -> int:
@@ -211,7 +212,7 @@ class _Run:
 
     @property
     def done(self) -> int:
-        """Batches of the epoch under way."""
+        """How many batches of the next one are."""
         return len(self.rows) + len(self.pending)
 
     def rest_of_epoch(self) -> Iterator[Batch]:
@@ -284,8 +285,12 @@ class _Run:
         self.check_weights()
         validation: tuple[float | None, float | None] = (None, None)
         if self.validation is not None:
-            mine = tally(self.net, self.validation, self.loss, self.precision)
-            score = Score.of(*self.team.sums(*mine))
+            how: dict[str, Any] = {
+                "loss": self.loss,
+                "precision": self.precision,
+                "team": self.team,
+            }
+            score = evaluate(self.net, self.validation, **how)
             self.check(score.loss)  # by the epoch's last step
             validation = score.loss, score.accuracy
         loss, accuracy, images = self.totals()
@@ -315,6 +320,7 @@ class _Run:
             "rates": [float(self.schedule(n / 8)) for n in range(9)],
             "images": getattr(self.train, "count", None),
             "classes": getattr(self.train, "classes", None),
+            **getattr(self.train, "origin", {}),  # the command line's options
         }
         known = {key: value for key, value in known.items() if value is not None}
         return self.history.settings | known
