@@ -108,18 +108,16 @@ def _train_options(train: argparse.ArgumentParser) -> None:
 
 def _build(options: argparse.Namespace, **defaults: object) -> nn.Module:
     """The network; ``defaults`` are set where it has such an argument."""
-    module, colon, function = options.model.rpartition(":")
-    if not colon and function not in INPUTS:
-        raise ValueError(
-            f"no model is called {function!r}; there are {', '.join(INPUTS)}, and your "
-            "own as package.module:function"
-        )
+    module, _, function = options.model.rpartition(":")
     sys.path.insert(0, "")  # a module in the current folder
     try:
         source = importlib.import_module(module or "alexnet_lab.models")
         builder = getattr(source, function)
     except (ImportError, AttributeError) as error:
-        raise ValueError(f"cannot find {options.model!r}: {error}") from error
+        raise ValueError(
+            f"no model is called {options.model!r} ({error}); there are "
+            f"{', '.join(INPUTS)}, and your own as package.module:function"
+        ) from error
     known = inspect.signature(builder).parameters
     arguments = {key: value for key, value in defaults.items() if key in known}
     return builder(**arguments | _chosen(options))

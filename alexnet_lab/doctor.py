@@ -1,6 +1,6 @@
 """``python -m alexnet_lab doctor``: what this machine has, what will run how fast.
 
-First what plain Python can say, so that it speaks where PyTorch is missing, too.
+First what plain Python can say, so that it speaks where PyTorch is missing.
 """
 
 from __future__ import annotations
@@ -56,13 +56,11 @@ def report() -> Iterator[tuple[str, str]]:
 
 
 def _python() -> Iterator[tuple[str, str]]:
-    """Which Python this is, and how to come into the course's environment."""
     yield OK, f"Python {platform.python_version()}, {sys.executable}"
     if reason := environment.unsupported():
         yield BAD, reason
-    if Path(sys.prefix).resolve() == (COURSE / ".venv").resolve():
-        yield OK, "this is the course's environment, .venv"
-    elif PYTHON.exists():
+    here = Path(sys.prefix).resolve() == (COURSE / ".venv").resolve()
+    if PYTHON.exists() and not here:
         yield NOTE, f'not in the .venv of the course: "{PYTHON}" is its Python'
 
 
@@ -99,7 +97,7 @@ def _settings() -> Iterator[tuple[str, str]]:
 
 
 def _data() -> Iterator[tuple[str, str]]:
-    from alexnet_lab.data import DataFileError, data_folder, unpacked
+    from alexnet_lab.data import DataFileError, unpacked
     from alexnet_lab.data.idx import SHA256
 
     try:
@@ -108,14 +106,10 @@ def _data() -> Iterator[tuple[str, str]]:
     except DataFileError as error:
         yield BAD, str(error)
         return
-    folder = data_folder()
     yield OK, f"data: {' and '.join(SHA256)} whole, checked against their SHA-256"
-    if not os.access(folder, os.W_OK):
-        yield NOTE, "the data folder is read-only: files are unpacked elsewhere"
 
 
 def _speeds(where: torch.device) -> Iterator[tuple[str, str]]:
-    """How fast ``fit`` is here."""
     from alexnet_lab.models import alexnet_2012, lenet5
     from alexnet_lab.training.precision import WORTH_IT_FROM, bfloat16_gain
 
@@ -125,19 +119,13 @@ def _speeds(where: torch.device) -> Iterator[tuple[str, str]]:
         use = "fit will use it for large networks" if worth else "not used"
         yield OK, f"bfloat16 is {gain:.1f}× as fast as float32 here ({use})"
     rate, how = _images_per_second(lenet5("relu", "max"), 128, 100, 1, 28, 28)
-    yield (
-        OK,
-        f"LeNet-5 trains on {rate:,.0f} images/s ({how}): "
-        f"{55_000 / rate:.1f} s an epoch of Fashion-MNIST",
-    )
+    epoch = f"{55_000 / rate:.1f} s an epoch of Fashion-MNIST"
+    yield OK, f"LeNet-5 trains on {rate:,.0f} images/s ({how}): {epoch}"
     steps = 1 if where.type == "cpu" else 20
     rate, how = _images_per_second(alexnet_2012(), 32, steps, 3, 227, 227)
-    yield (
-        OK,
-        f"AlexNet trains on {rate:,.0f} images/s ({how}): "
-        f"{55_000 / rate / 60:.0f} min an epoch of Fashion-MNIST at 227×227, "
-        f"{1_281_167 / rate / 3600:.1f} h an epoch of ImageNet",
-    )
+    epoch = f"{55_000 / rate / 60:.0f} min an epoch of Fashion-MNIST at 227×227"
+    epoch += f", {1_281_167 / rate / 3600:.1f} h an epoch of ImageNet"
+    yield OK, f"AlexNet trains on {rate:,.0f} images/s ({how}): {epoch}"
 
 
 def _images_per_second(

@@ -14,8 +14,8 @@ import torch
 def device() -> torch.device:
     """The best device here: CUDA, else MPS (Apple), else the CPU.
 
-    The environment variable ``ALEXNET_LAB_DEVICE`` (``cpu``, ``cuda``, ``cuda:1``,
-    ``mps``) overrides the choice. ValueError: it names none, or one that is not here.
+    ``ALEXNET_LAB_DEVICE`` (``cpu``, ``cuda``, ``cuda:1``, ``mps``) overrides it.
+    ValueError: it names none, or one that is not here.
     """
     here = {
         "cuda": torch.cuda.device_count(),
@@ -39,10 +39,7 @@ def device() -> torch.device:
 
 
 def provenance(command: str, machine: str) -> dict[str, str]:
-    """What the result.json of every recorded run begins with.
-
-    ``command`` makes it again; ``machine`` says what computed, and in which type.
-    """
+    """What the result.json of a recorded run begins with; ``command`` repeats it."""
     return {
         "command": command,
         "date": datetime.date.today().isoformat(),
@@ -54,8 +51,7 @@ def provenance(command: str, machine: str) -> dict[str, str]:
 def budget() -> str:
     """How long a notebook may compute: ``quick`` on a CPU, ``full`` on a GPU.
 
-    The environment variable ``ALEXNET_LAB_BUDGET`` overrides the choice. A notebook
-    shows what its budget means (images, epochs). ValueError: neither of the two.
+    ``ALEXNET_LAB_BUDGET`` overrides the choice. ValueError: it is neither of the two.
     """
     wanted = os.environ.get("ALEXNET_LAB_BUDGET", "").strip().lower()
     if not wanted:
@@ -80,8 +76,7 @@ def versions() -> str:
 def give_memory_back() -> None:
     """Return freed memory to the system, so that other processes can have it.
 
-    For the sake of speed our kernels keep what they free. Only glibc, of Linux, can be
-    asked to return it; elsewhere, and where nothing is kept, nothing happens.
+    For the sake of speed our kernels keep what they free. Only glibc can be asked.
     """
     gc.collect()
     library = ctypes.CDLL(None) if os.name == "posix" else None

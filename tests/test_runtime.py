@@ -71,7 +71,7 @@ def test_ledger_command_with_options(capsys):
         (["ledger", "lenet6"], "no model is called 'lenet6'"),
         (
             ["ledger", "nowhere:net", "--input", "1", "2", "3"],
-            "cannot find 'nowhere:net'",
+            "no model is called 'nowhere:net'",
         ),
         (["ledger", "lenet5", "--input", "3", "28", "28"], "conv1"),
         (["ledger", "lenet5", "--set", "pooling"], "write NAME=VALUE"),

@@ -149,7 +149,8 @@ class StopAt:
 
     def __init__(self, data, epoch, batch):
         self.data, self.at = data, (epoch, batch)
-        self.batch_size = data.batch_size
+        self.batch_size, self.count = data.batch_size, data.count
+        self.classes = data.classes
 
     def __len__(self):
         return len(self.data)

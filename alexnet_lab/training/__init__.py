@@ -1,8 +1,7 @@
 """Training and testing a network.
 
-What belongs here is the loop of notebook 02 and what long work needs around it:
-precision, history, checkpoints, schedules, several processes. Data, plots and the
-networks themselves do not.
+What belongs here is the loop of notebook 02 and what long work needs around it.
+Data, plots and the networks themselves do not.
 """
 
 from alexnet_lab.training.checkpoints import CheckpointError, load

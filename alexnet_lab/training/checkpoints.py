@@ -26,10 +26,7 @@ def save(state: dict[str, Any], path: str | Path) -> None:
 
 
 def load(path: str | Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Read what :func:`save` wrote; only tensors and plain values are accepted.
-
-    CheckpointError: the file is damaged.
-    """
+    """What :func:`save` wrote, only tensors and plain values; else CheckpointError."""
     try:
         return torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
@@ -38,8 +35,8 @@ def load(path: str | Path, device: torch.device | str = "cpu") -> dict[str, Any]
         lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
         reason = ": ".join([type(error).__name__, *lines[:1]])  # without colours
         raise CheckpointError(
-            f"{path} cannot be read as a checkpoint ({reason}). Delete it to start "
-            "afresh."
+            f"{path} cannot be read as a checkpoint ({reason}). Delete it, or use "
+            "another name."
         ) from error
 
 
@@ -50,8 +47,7 @@ def load_run(path: str | Path | None, device: torch.device) -> dict[str, Any] | 
     run = load(path, device)
     if not isinstance(run, dict) or "identity" not in run:
         raise CheckpointError(
-            f"{path} is no checkpoint of this version. Delete it to start afresh, or "
-            "use another name."
+            f"{path} is no checkpoint of this version. Delete it, or use another name."
         )
     return run
 
@@ -113,8 +109,7 @@ def restore_random_state(state: dict[str, torch.Tensor], device: torch.device) -
 def interruptible() -> Iterator[threading.Event]:
     """Ctrl-C, or Jupyter's stop button, as a wish: no batch is left half done.
 
-    A second one interrupts at once. Outside the main thread, where signals cannot be
-    caught, KeyboardInterrupt stays what it is.
+    A second one interrupts at once. Only the main thread can catch signals.
     """
     wish = threading.Event()
 

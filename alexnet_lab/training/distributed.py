@@ -53,10 +53,7 @@ class Team:
         ).tolist()
 
     def share(self, batches: Any) -> Any:
-        """This process's part of every batch; a DataLoader must come divided already.
-
-        ValueError: it has no DistributedSampler.
-        """
+        """This process's part of every batch; a DataLoader must come divided."""
         if self.size == 1 or batches is None:
             return batches
         if hasattr(batches, "share"):
@@ -83,10 +80,9 @@ class Team:
 
 
 def join(device: torch.device) -> Team:
-    """The team that ``torchrun`` started, each with its own device. Taught in 09.
+    """The team that ``torchrun`` started; else one of one. Taught in 09.
 
-    A process that was not started by torchrun is a team of its own. ValueError: there
-    are more processes on this machine than GPUs.
+    ValueError: there are more processes on this machine than GPUs.
     """
     if os.environ.get("WORLD_SIZE", "1") == "1" or "LOCAL_RANK" not in os.environ:
         return Team(device)
@@ -94,8 +90,7 @@ def join(device: torch.device) -> Team:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         if device.index >= torch.cuda.device_count():
             raise ValueError(
-                f"process {device.index} has no GPU: there are "
-                f"{torch.cuda.device_count()}. Start one process a GPU: "
+                f"process {device.index} has no GPU of its own; start one a GPU: "
                 "torchrun --nproc-per-node=gpu …"
             )
         torch.cuda.set_device(device)
@@ -106,11 +101,9 @@ def join(device: torch.device) -> Team:
 
 
 def leave() -> None:
-    """End the team, if there is one; a process that joined one does it at its end.
-
-    A DistributedDataParallel that awaits garbage collection keeps gloo's threads
-    running; if they let go of a tensor while Python shuts down, the process aborts.
-    """
+    """End the team, if there is one; a process that joined one does it at its end."""
     if dist.is_initialized():
+        # A DistributedDataParallel that awaits collection keeps gloo's threads running;
+        # if they let go of a tensor while Python shuts down, the process aborts.
         gc.collect()
         dist.destroy_process_group()

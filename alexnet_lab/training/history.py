@@ -14,10 +14,9 @@ from alexnet_lab.files import write_json
 
 @dataclass
 class EpochRecord:
-    """One pass over the training images.
+    """One pass over the training images: mean losses (nats), accuracies in 0..1.
 
-    Losses are means over images (nats), accuracies are correct images divided by all
-    images. Those of training are gathered while the weights change, with dropout and
+    Those of training are gathered while the weights change, with dropout and
     augmentation on; those of validation afterwards, with both off.
     """
 
@@ -107,16 +106,15 @@ class TrainingDiverged(RuntimeError):
 
 
 class Progress:
-    """Shows a text that changes while work goes on, and keeps only the last one.
+    """Shows a text that changes: in a notebook one output, updated in place.
 
-    In a notebook it is one output, updated in place; in a terminal the last line is
-    rewritten; in a log file only finished lines appear.
+    In a terminal the last line is rewritten; in a log only finished lines appear.
     """
 
     def __init__(self, visible: bool = True) -> None:
         self.visible = visible
         self._next = 0.0
-        self._shown = 0  # lines, or times in a notebook
+        self._shown = 0  # lines, or 1 in a notebook
 
     def due(self) -> bool:
         """True twice a second."""
@@ -129,7 +127,11 @@ class Progress:
             return
         shell = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
         if hasattr(shell, "kernel"):
-            self._display(f"{finished}\n{current}".rstrip("\n"))
+            from IPython.display import display
+
+            text = {"text/plain": f"{finished}\n{current}".rstrip("\n")}
+            display(text, raw=True, display_id=str(id(self)), update=self._shown > 0)
+            self._shown = 1
             return
         lines = finished.splitlines()
         terminal = sys.stdout.isatty()
@@ -138,10 +140,3 @@ class Progress:
         self._shown = len(lines)
         if terminal and current:
             print(f"\r{current:<78}", end="", flush=True)
-
-    def _display(self, text: str) -> None:
-        from IPython.display import display
-
-        again, self._shown = self._shown > 0, 1
-        plain = {"text/plain": text}
-        display(plain, raw=True, display_id=str(id(self)), update=again)

@@ -27,9 +27,9 @@ from alexnet_lab.training.history import (
     Progress,
     TrainingDiverged,
 )
-from alexnet_lab.training.precision import Precision, choose_precision
+from alexnet_lab.training.precision import Precision, choose_precision, require
 
-SAVE_EVERY = 60.0  # seconds, besides the save after each epoch
+SAVE_EVERY = 60.0  # seconds, and after each epoch
 
 
 def fit(
@@ -74,7 +74,6 @@ def fit(
             there already, the run goes on from it, bit for bit as if never stopped.
         seed: of the global generator (dropout); the order is that of ``train``.
         device: by default :func:`alexnet_lab.device`.
-        quiet: print nothing.
 
     Raises:
         TrainingDiverged: the loss is no longer finite.
@@ -148,7 +147,7 @@ def _asked(
 ) -> dict[str, Any]:
     """What fit is asked, as plain values for the checkpoint and the record."""
     fine = isinstance(epochs, Integral) and epochs >= 1
-    optimizers.require("epochs", epochs, fine, "a whole number of at least 1")
+    require("epochs", epochs, fine, "a whole number of at least 1")
     if validation is not None:
         length_of(validation, "validation")
     optimizer, schedule, loss = choices
@@ -206,13 +205,11 @@ class _Run:
         )
 
     @property
-    def epoch(self) -> int:
-        """How many are done."""
+    def epoch(self) -> int:  # whole ones
         return len(self.history.epochs)
 
     @property
-    def done(self) -> int:
-        """How many batches of the next one are."""
+    def done(self) -> int:  # batches of the next one
         return len(self.rows) + len(self.pending)
 
     def rest_of_epoch(self) -> Iterator[Batch]:
@@ -233,7 +230,6 @@ class _Run:
             group["lr"] = peak * float(self.schedule(progress))
 
     def note(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Count a batch that is done."""
         hits = (logits.detach().argmax(dim=1) == labels).sum()
         self.pending.append((loss.detach(), hits, len(labels)))
 
@@ -313,7 +309,6 @@ class _Run:
         self.progress.update(f"{self.history.machine}\n{self.history}", current)
 
     def identity(self) -> dict[str, Any]:
-        """What another run of the same checkpoint must share, as far as it is known."""
         known = {
             "network": repr(self.net),
             # two functions may bear one name, all lambdas do
@@ -322,11 +317,10 @@ class _Run:
             "classes": getattr(self.train, "classes", None),
             **getattr(self.train, "origin", {}),  # the command line's options
         }
-        known = {key: value for key, value in known.items() if value is not None}
         return self.history.settings | known
 
     def save(self) -> None:
-        """Write the checkpoint, if this process has one; never what is not finite."""
+        """Write the checkpoint, if there is one; never what is not finite."""
         if self.path is None or not self.team.leads:
             return
         self.collect()
@@ -345,7 +339,6 @@ class _Run:
         self.saved_at = time.monotonic()
 
     def resume(self, saved: dict[str, Any]) -> None:
-        """Go on from what :meth:`save` wrote."""
         checkpoints.check_same_run(self.path, saved["identity"], self.identity())
         self.net.load_state_dict(saved["net"])
         optimizers.load_state(self.optimizer, saved["optimizer"])

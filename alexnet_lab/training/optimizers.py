@@ -1,7 +1,7 @@
 """What moves the weights: an optimizer, its rate over a run, a loss for large logits.
 
 A schedule is a function of progress, 0 at the first step and 1 after the last, to a
-fraction of the peak rate. It has no state, so a resumed run goes on exactly.
+fraction of the peak rate.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from alexnet_lab.training.precision import is_large
+from alexnet_lab.training.precision import is_large, require
 
 MakeOptimizer = Callable[[list[dict]], torch.optim.Optimizer]
 Schedule = Callable[[float], float]
@@ -23,9 +23,8 @@ Schedule = Callable[[float], float]
 class TemperedCrossEntropy(nn.Module):
     """Cross-entropy of logits (N, classes) divided by a temperature. Taught in 02.
 
-    For outputs whose differences grow large, such as the squared distances of the 1998
-    LeNet-5 once it draws: undivided, their softmax is nearly 0 or 1, and the training
-    rests on the few images that are wrong.
+    For outputs that differ by much, as the squared distances of the 1998 LeNet-5: their
+    softmax is nearly 0 or 1, and training would rest on the few images that are wrong.
     """
 
     def __init__(self, temperature: float) -> None:
@@ -40,12 +39,6 @@ class TemperedCrossEntropy(nn.Module):
     def extra_repr(self) -> str:
         """The temperature, by which a checkpoint knows the loss."""
         return f"{self.temperature:g}"
-
-
-def require(name: str, value: object, fine: bool, use: str) -> None:
-    """Raise ValueError, with what to ``use`` instead, unless an option is ``fine``."""
-    if not fine:
-        raise ValueError(f"{name}={value!r}; use {use}")
 
 
 def check_rates(rate: float, momentum: float, weight_decay: float) -> dict[str, float]:
@@ -68,11 +61,8 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """The optimizer of that name, or the one that the function makes of the groups.
 
-    Weights decay; biases and one-dimensional scales do not: the 2012 code's
-    configuration files have ``wc=0`` for biases.
-
-    Raises:
-        ValueError: no optimizer has that name, or there is nothing to train.
+    Weights decay; biases and one-dimensional scales do not, as the 2012 code's files
+    have ``wc=0`` for biases. ValueError: no such name, or nothing to train.
     """
     trained = [p for p in net.parameters() if p.requires_grad]
     if not trained:
@@ -96,18 +86,10 @@ def make_optimizer(
 
 def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     """Go on from ``state``; whether a step is fused stays this machine's business."""
-    how = [
-        {key: group[key] for key in group.keys() & {"fused", "foreach"}}
-        for group in optimizer.param_groups
-    ]
+    fused = optimizer.param_groups[0].get("fused")
     optimizer.load_state_dict(state)
-    for group, mine in zip(optimizer.param_groups, how, strict=True):
-        group.update(mine)
-
-
-def cosine(progress: float) -> float:
-    """From 1 to 0 along half a cosine (Loshchilov and Hutter, 2017, no restarts)."""
-    return 0.5 * (1 + math.cos(math.pi * progress))
+    for group in optimizer.param_groups:
+        group["fused"] = fused
 
 
 def one_cycle(progress: float, warm_up: float = 0.25) -> float:
@@ -118,17 +100,17 @@ def one_cycle(progress: float, warm_up: float = 0.25) -> float:
 
 
 def steps(progress: float) -> float:
-    """Divided by 10 after each quarter, as AlexNet's was in spirit. Taught in 07.
+    """Divided by 10 after each quarter. Taught in 07.
 
-    The paper divided by 10 "when the validation error rate stopped improving", three
-    times in all; equal quarters need no one to watch.
+    The paper divided "when the validation error rate stopped improving", three times.
     """
     return 10.0 ** -min(3, int(4 * progress))
 
 
 SCHEDULES: dict[str, Schedule] = {
     "constant": lambda progress: 1.0,
-    "cosine": cosine,
+    # Loshchilov and Hutter, 2017, without restarts
+    "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
     "one-cycle": one_cycle,
     "steps": steps,
 }
