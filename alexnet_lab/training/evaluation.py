@@ -42,7 +42,6 @@ class Predictions(NamedTuple):
 def evaluate(
     net: nn.Module,
     batches: Iterable[Batch],
-    *,
     loss: nn.Module | None = None,
     precision: str | Precision = "float32",
     team: Team | None = None,

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,11 @@ class History:
     settings: dict[str, Any] = field(default_factory=dict)  # fit's, precision chosen
     machine: str = ""  # one line on where it ran
     interrupted: bool = False  # stopped before its end
+
+    def check(self, loss: float, saved: str | Path | None = None) -> None:
+        """Raise TrainingDiverged unless a loss is finite; ``saved`` is a checkpoint."""
+        if not isfinite(loss):
+            raise TrainingDiverged(loss, self, saved)
 
     @property
     def last(self) -> EpochRecord:

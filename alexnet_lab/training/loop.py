@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from math import isfinite, nan
+from math import nan
 from numbers import Integral
 from pathlib import Path
 from threading import Event
@@ -21,12 +21,7 @@ from torch import Tensor, nn
 from alexnet_lab.runtime import device as best_device
 from alexnet_lab.training import checkpoints, distributed, optimizers
 from alexnet_lab.training.evaluation import Batch, evaluate, length_of
-from alexnet_lab.training.history import (
-    EpochRecord,
-    History,
-    Progress,
-    TrainingDiverged,
-)
+from alexnet_lab.training.history import EpochRecord, History, Progress
 from alexnet_lab.training.precision import Precision, choose_precision, require
 
 SAVE_EVERY = 60.0  # seconds, and after each epoch
@@ -244,18 +239,14 @@ class _Run:
         self.pending.clear()
         for loss, hits, count in self.team.total(torch.stack(new)).tolist():
             loss /= self.team.size
-            self.check(loss)
+            self.history.check(loss, self.path)
             self.history.batch_losses.append(loss)
             self.rows.append((loss * count, round(hits), round(count)))
-
-    def check(self, loss: float) -> None:
-        if not isfinite(loss):
-            raise TrainingDiverged(loss, self.history, self.path)
 
     def check_weights(self) -> None:
         """The loss of a batch says nothing yet of the step that it led to."""
         sound = all(p.isfinite().all() for p in self.net.parameters())
-        self.check(0.0 if sound else nan)
+        self.history.check(0.0 if sound else nan, self.path)
 
     def pause(self, stop: Event) -> bool:
         """Show and save what is due; whether any process of the team is to stop.
@@ -272,28 +263,22 @@ class _Run:
             self.save()
         return stop.is_set()
 
-    def totals(self) -> tuple[float, float, int]:
-        """Mean loss, accuracy and images of the epoch so far."""
+    def totals(self) -> tuple[int, float, float]:
+        """Images, mean loss and accuracy of the epoch so far."""
         loss, hits, images = map(sum, zip(*self.rows, strict=True))
-        return loss / images, hits / images, images
+        return images, loss / images, hits / images
 
     def finish_epoch(self) -> None:
         self.check_weights()
         validation: tuple[float | None, float | None] = (None, None)
         if self.validation is not None:
-            how: dict[str, Any] = {
-                "loss": self.loss,
-                "precision": self.precision,
-                "team": self.team,
-            }
-            score = evaluate(self.net, self.validation, **how)
-            self.check(score.loss)  # by the epoch's last step
+            how = self.loss, self.precision, self.team
+            score = evaluate(self.net, self.validation, *how)
+            self.history.check(score.loss, self.path)  # by the epoch's last step
             validation = score.loss, score.accuracy
-        loss, accuracy, images = self.totals()
-        train = images, loss, accuracy
         rate = self.optimizer.param_groups[0]["lr"]
         self.history.epochs.append(
-            EpochRecord(self.epoch + 1, *train, *validation, rate, self.seconds)
+            EpochRecord(self.epoch + 1, *self.totals(), *validation, rate, self.seconds)
         )
         self.rows, self.seconds = [], 0.0
 
@@ -303,7 +288,7 @@ class _Run:
         if self.rows:
             current = (
                 f"epoch {self.epoch + 1} of {self.epochs}: batch {self.done:,} of "
-                f"{len(self.train):,}, loss {self.totals()[0]:.4f}, "
+                f"{len(self.train):,}, loss {self.totals()[1]:.4f}, "
                 f"{self.seconds:.0f} s"
             )
         self.progress.update(f"{self.history.machine}\n{self.history}", current)
