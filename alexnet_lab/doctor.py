@@ -69,13 +69,12 @@ def _packages(missing: list[str]) -> Iterator[tuple[str, str]]:
     if not missing:
         yield OK, f"packages: {', '.join(NEEDED)}"
         return
-    yield BAD, f"missing here: {', '.join(missing)}"
+    how = f"`make lab` in {COURSE}; without make see README.md"
     if not wanted.exists():  # installed without a checkout
-        yield BAD, f'to install: "{sys.executable}" -m pip install {" ".join(missing)}'
+        how = f'"{sys.executable}" -m pip install {" ".join(missing)}'
     elif PYTHON.exists():
-        yield BAD, f'to install: "{PYTHON}" -m pip install -r "{wanted}"'
-    else:
-        yield BAD, f"to install: `make lab` in {COURSE}; without make see README.md"
+        how = f'"{PYTHON}" -m pip install -r "{wanted}"'
+    yield BAD, f"missing here: {', '.join(missing)}; to install: {how}"
 
 
 def _settings() -> Iterator[tuple[str, str]]:

@@ -48,9 +48,7 @@ class Team:
         """Of each number the sum over the team."""
         if self.size == 1:
             return list(numbers)
-        return self.total(
-            torch.tensor(numbers, dtype=torch.float32, device=self.device)
-        ).tolist()
+        return self.total(torch.tensor(numbers, device=self.device)).tolist()
 
     def share(self, batches: Any) -> Any:
         """This process's part of every batch; a DataLoader must come divided."""
