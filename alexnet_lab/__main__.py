@@ -211,9 +211,7 @@ def _train(options: argparse.Namespace) -> int:
     classes = len(train.classes)
     asked = _chosen(options).get("num_classes", classes)
     if asked != classes:
-        raise ValueError(
-            f"--set num_classes={asked}, but the images have {classes} classes"
-        )
+        raise ValueError(f"num_classes={asked}, but the images have {classes} classes")
     _augment(train, options.augment)
     given = ("model", "set", "data", "augment")  # with fit's options the whole run
     train.origin = {name: getattr(options, name) for name in given}

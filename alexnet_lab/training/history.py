@@ -112,10 +112,7 @@ class TrainingDiverged(RuntimeError):
 
 
 class Progress:
-    """Shows a text that changes: in a notebook one output, updated in place.
-
-    In a terminal the last line is rewritten; in a log only finished lines appear.
-    """
+    """One output in a notebook, one last line in a terminal, whole lines in a log."""
 
     def __init__(self, visible: bool = True) -> None:
         self.visible = visible

@@ -249,11 +249,8 @@ class _Run:
         self.history.check(0.0 if sound else nan, self.path)
 
     def pause(self, stop: Event) -> bool:
-        """Show and save what is due; whether any process of the team is to stop.
-
-        A number on a GPU is read twice a second; but a team must add up in step.
-        """
-        if self.team.size > 1:
+        """Show and save what is due; whether any process of the team is to stop."""
+        if self.team.size > 1:  # it must add up in step
             self.collect()
         if self.progress.due():
             self.show()

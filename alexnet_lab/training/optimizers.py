@@ -100,10 +100,7 @@ def one_cycle(progress: float, warm_up: float = 0.25) -> float:
 
 
 def steps(progress: float) -> float:
-    """Divided by 10 after each quarter. Taught in 07.
-
-    The paper divided "when the validation error rate stopped improving", three times.
-    """
+    """Divided by 10 after each quarter; the paper chose the times. Taught in 07."""
     return 10.0 ** -min(3, int(4 * progress))
 
 
