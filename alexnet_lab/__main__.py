@@ -23,6 +23,7 @@ INPUTS = {
     "alexnet_torchvision": (3, 224, 224),
     "alexnet_mini": (1, 28, 28),
 }
+COLOUR_SAMPLE = 2_000  # pictures from which the axes of colour are found
 # options of data and of fit: name, type, default, help
 IMAGES = (
     ("batch_size", int, 128, "images a step"),
@@ -192,7 +193,9 @@ def _augment(train: Any, names: Sequence[str]) -> None:
     steps: dict[str, Callable[[], Any]] = {
         "flip": augment.RandomFlip,
         "shift": lambda: augment.RandomShift(2),
-        "colour": lambda: augment.ColourNoise.fit(train.sample(2_000)),
+        "colour": lambda: augment.ColourNoise.fit(
+            picture[:, ::4, ::4] for picture in train.sample(COLOUR_SAMPLE)
+        ),
     }
     if names:
         train.augment = augment.compose(*[steps[name]() for name in names])
