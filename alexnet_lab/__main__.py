@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,8 +15,6 @@ from alexnet_lab.plain_text import print_with_substitutes
 if TYPE_CHECKING:  # loaded by the commands that need it: doctor runs without PyTorch
     from torch import nn
 
-    from alexnet_lab.data import Splits
-
 INPUTS = {
     "lenet5": (1, 28, 28),
     "lenet5_1998": (1, 32, 32),
@@ -27,6 +24,20 @@ INPUTS = {
     "alexnet_mini": (1, 28, 28),
 }
 COLOUR_SAMPLE = 2_000  # pictures from which the axes of colour are found
+# options of data and of fit: name, type, default, help
+IMAGES = (
+    ("batch_size", int, 128, "images a step"),
+    ("train_images", int, None, "use only so many"),
+    ("seed", int, 0, "of weights, order, dropout and augmentation"),
+)
+FIT = (
+    ("epochs", int, 10, "passes over the training images"),
+    ("learning_rate", float, 0.05, "the schedule's peak"),
+    ("weight_decay", float, 5e-4, "on weights, not on biases"),
+    ("optimizer", str, "sgd", "sgd or adamw"),
+    ("schedule", str, "one-cycle", "one-cycle, cosine, steps or constant"),
+    ("precision", str, "auto", "auto, float32, bfloat16 or float16"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,21 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
-    except ModuleNotFoundError as error:
-        advice = "`python -m alexnet_lab doctor` says what is missing"
-        print(f"{options.command}: {error}; {advice}", file=sys.stderr)
-        return 1
     except (ValueError, TypeError, RuntimeError, OSError, ImportError) as error:
-        print(f"{options.command}: {error}", file=sys.stderr)
+        advice = ""
+        if isinstance(error, ModuleNotFoundError):
+            advice = "; `python -m alexnet_lab doctor` says what is missing"
+        print(f"{options.command}: {error}{advice}", file=sys.stderr)
         return 1
-
-
-class _Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows the defaults that there are."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        named = isinstance(action.default, (str, int, float)) and action.nargs != 0
-        return super()._get_help_string(action) if named else action.help
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,29 +60,23 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="what this machine has, and how fast")
     doctor.set_defaults(run=_doctor)
 
-    model = argparse.ArgumentParser(add_help=False)
-    model.add_argument(
-        "model", help=f"{', '.join(INPUTS)}, or your own as package.module:function"
-    )
-    model.add_argument(
-        "--set",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="an argument of the model, for example --set activation=relu",
-    )
-    shared: dict[str, Any] = {"parents": [model], "formatter_class": _Help}
-
-    text = "a network's sizes, parameters, work"
-    ledger = commands.add_parser("ledger", help=text, **shared)
-    ledger.add_argument("--input", type=_shape, help="C,H,W, if not the model's own")
+    ledger = commands.add_parser("ledger", help="a network's sizes, parameters, work")
+    text = "channels, height, width, if not the model's own"
+    ledger.add_argument("--input", type=int, nargs=3, metavar=tuple("CHW"), help=text)
     ledger.add_argument("--verify", action="store_true", help="compare with torchinfo")
     ledger.set_defaults(run=_ledger)
 
-    text = "train a network, with checkpoints"
-    train = commands.add_parser("train", help=text, **shared)
+    train = commands.add_parser("train", help="train a network, with checkpoints")
     _train_options(train)
     train.set_defaults(run=_train)
+
+    own = f"{', '.join(INPUTS)}, or your own as package.module:function"
+    choice = "an argument of the model, for example --set activation=relu"
+    for command in (ledger, train):
+        command.add_argument("model", help=own)
+        command.add_argument(
+            "--set", metavar="NAME=VALUE", action="append", default=[], help=choice
+        )
 
     study = commands.add_parser("study", help="a long recorded run")
     study.add_argument("name", choices=["variants", "photo_crops"])
@@ -90,63 +86,39 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train_options(train: argparse.ArgumentParser) -> None:
-    train.add_argument(
-        "--data", required=True, help="mnist, fashion_mnist, imagenette, or a folder"
+    text = "mnist, fashion_mnist, imagenette, or a folder"
+    train.add_argument("--data", required=True, help=text)
+    text = (
+        "folder for checkpoint.pt, weights.pt, history.json and result.json; the same "
+        "command goes on where it was interrupted"
     )
-    train.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        help="folder for checkpoint.pt, weights.pt, history.json and result.json; the "
-        "same command goes on where it was interrupted",
+    train.add_argument("--out", type=Path, required=True, help=text)
+    tempered = ("temperature", float, 1.0, "divides the logits in the loss")
+    for name, kind, default, text in (*IMAGES, *FIT, tempered):
+        shown = "" if default is None else " (default: %(default)s)"
+        option = f"--{name.replace('_', '-')}"
+        train.add_argument(option, type=kind, default=default, help=text + shown)
+    changes = ["flip", "shift", "colour"]
+    text = (
+        "random changes of the training images: mirrored, moved by 2 pixels, the "
+        "paper's colour noise (folders of photographs are cropped and mirrored anyway)"
     )
-    for name, kind, default, text in (
-        ("--epochs", int, 10, "passes over the training images"),
-        ("--batch-size", int, 128, "images a step"),
-        ("--train-images", int, None, "use only so many"),
-        ("--learning-rate", float, 0.05, "the schedule's peak"),
-        ("--weight-decay", float, 5e-4, "on weights, not on biases"),
-        ("--optimizer", str, "sgd", "sgd or adamw"),
-        ("--schedule", str, "one-cycle", "one-cycle, cosine, steps or constant"),
-        ("--temperature", float, 1.0, "divides the logits in the loss"),
-        ("--precision", str, "auto", "auto, float32, bfloat16 or float16"),
-        ("--seed", int, 0, "of weights, order, dropout and augmentation"),
-    ):
-        train.add_argument(name, type=kind, default=default, help=text)
-    train.add_argument(
-        "--augment",
-        nargs="+",
-        choices=["flip", "shift", "colour"],
-        default=[],
-        help="random changes of the training images: mirrored, moved by 2 pixels, the "
-        "paper's colour noise (folders of photographs are cropped and mirrored anyway)",
-    )
+    train.add_argument("--augment", nargs="+", choices=changes, default=[], help=text)
     train.add_argument("--test", action="store_true", help="score on the test set")
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.replace("x", ",").split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no shape; write C,H,W, for example 3,227,227"
-        ) from None
 
 
 def _build(options: argparse.Namespace, **defaults: object) -> nn.Module:
     """The network; ``defaults`` are set where it has such an argument."""
-    module, colon, function = options.model.rpartition(":")
-    if not colon and function not in INPUTS:
-        raise ValueError(
-            f"no model is called {function!r}; there are {', '.join(INPUTS)}, and your "
-            "own as package.module:function"
-        )
+    module, _, function = options.model.rpartition(":")
     sys.path.insert(0, "")  # a module in the current folder
     try:
         source = importlib.import_module(module or "alexnet_lab.models")
         builder = getattr(source, function)
     except (ImportError, AttributeError) as error:
-        raise ValueError(f"cannot find {options.model!r}: {error}") from error
+        raise ValueError(
+            f"no model is called {options.model!r} ({error}); there are "
+            f"{', '.join(INPUTS)}, and your own as package.module:function"
+        ) from error
     known = inspect.signature(builder).parameters
     arguments = {key: value for key, value in defaults.items() if key in known}
     return builder(**arguments | _chosen(options))
@@ -189,25 +161,24 @@ def _ledger(options: argparse.Namespace) -> int:
 
     net, shape = _build(options), options.input or _input(options)
     if shape is None:
-        raise ValueError("a network of your own needs --input C,H,W")
+        raise ValueError("a network of your own needs --input C H W")
     book = ledger(net, shape)
     print(book)
     if not options.verify:
         return 0
     verification = book.verify()
     print(verification)
-    return 0 if verification.exact else 1
+    return int(not verification.exact)
 
 
-def _batches(options: argparse.Namespace) -> Splits:
-    """The images that the command names, in the size that its network reads."""
+def _batches(options: argparse.Namespace) -> Any:
+    """The splits that the command names, in the size that its network reads."""
     from alexnet_lab import data
 
     images: dict[str, Any] = {"image_size": (_input(options) or (1, 28, 28))[1]}
     if options.model == "lenet5_1998":
         images = {"padding": 2, "value_range": (-0.1, 1.175)}
-    for name in ("batch_size", "train_images", "seed"):
-        images[name] = getattr(options, name)
+    images |= {name: getattr(options, name) for name, *_ in IMAGES}
     if options.data in ("mnist", "fashion_mnist", "imagenette"):
         return getattr(data, options.data)(**images)
     return data.image_folder(options.data, **images)
@@ -231,53 +202,34 @@ def _augment(train: Any, names: Sequence[str]) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from alexnet_lab.training import distributed
-
-    try:
-        return _train_in_team(options)
-    finally:
-        distributed.leave()
-
-
-def _train_in_team(options: argparse.Namespace) -> int:
     import torch
 
+    from alexnet_lab import training
     from alexnet_lab.files import write_json
-    from alexnet_lab.runtime import provenance
-    from alexnet_lab.training import (
-        TemperedCrossEntropy,
-        checkpoints,
-        distributed,
-        evaluate,
-        fit,
-    )
+    from alexnet_lab.runtime import device, provenance
+    from alexnet_lab.training import checkpoints, distributed
 
+    team = distributed.join(device())
     train, validation, test = _batches(options)
     classes = len(train.classes)
     asked = _chosen(options).get("num_classes", classes)
     if asked != classes:
-        raise ValueError(
-            f"--set num_classes={asked}, but the images have {classes} classes"
-        )
-    _same_run(options)
+        raise ValueError(f"num_classes={asked}, but the images have {classes} classes")
     _augment(train, options.augment)
+    given = ("model", "set", "data", "augment")  # with fit's options the whole run
+    train.origin = {name: getattr(options, name) for name in given}
     torch.manual_seed(options.seed)
     net = _build(options, in_channels=train.image_shape[0], num_classes=classes)
-    history = fit(
+    history = training.fit(
         net,
         train,
         validation,
-        loss=TemperedCrossEntropy(options.temperature),
+        loss=training.TemperedCrossEntropy(options.temperature),
         checkpoint=options.out / "checkpoint.pt",
-        epochs=options.epochs,
-        learning_rate=options.learning_rate,
-        weight_decay=options.weight_decay,
-        optimizer=options.optimizer,
-        schedule=options.schedule,
-        precision=options.precision,
         seed=options.seed,
+        **{name: getattr(options, name) for name, *_ in FIT},
     )
-    if not distributed.leads():
+    if not team.leads:
         return 0
     history.save(options.out / "history.json")
     checkpoints.save(net.state_dict(), options.out / "weights.pt")
@@ -291,26 +243,11 @@ def _train_in_team(options: argparse.Namespace) -> int:
         "validation_accuracy": history.last.validation_accuracy,
     }
     if options.test:
-        score = evaluate(net, test)
+        score = training.evaluate(net, test)
         print(f"test: {score}")
         result["test"] = score._asdict()
     write_json(result, options.out / "result.json")
     return 0
-
-
-def _same_run(options: argparse.Namespace) -> None:
-    """Refuse a folder that holds another run; else note there what this one is."""
-    from alexnet_lab.files import write_json
-    from alexnet_lab.training import checkpoints, distributed
-
-    path = options.out / "options.json"
-    free = {"run", "out", "test", "precision"}  # may differ, or fit sees to it
-    mine = {key: value for key, value in vars(options).items() if key not in free}
-    if path.exists() and (options.out / "checkpoint.pt").exists():
-        saved = json.loads(path.read_text(encoding="utf-8"))
-        checkpoints.check_same_run(options.out, saved, mine)
-    elif distributed.leads():
-        write_json(mine, path)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """``python -m alexnet_lab doctor``: what this machine has, what will run how fast.
 
-First what plain Python can say, so that it speaks where PyTorch is missing, too.
+First what plain Python can say, so that it speaks where PyTorch is missing.
 """
 
 from __future__ import annotations
@@ -37,30 +37,30 @@ def report() -> Iterator[tuple[str, str]]:
     if sys.platform == "linux":
         yield from _settings()
     try:
+        import torch
+
         from alexnet_lab.runtime import budget, device, versions
 
         yield OK, versions()
     except (ImportError, OSError) as error:  # a broken library, or one too few
         yield BAD, f"PyTorch is here but does not load: {error}"
         return
-    yield OK, f"{platform.platform()}; {_processor()}; {_memory()}"
+    cores = f"{os.cpu_count()} logical cores, torch uses {torch.get_num_threads()}"
+    gib = memory_limit()
+    memory = f"{gib:.0f} GiB of memory" if gib else "memory unknown"
+    yield OK, f"{platform.platform()}; {cores}; {memory}"
     yield from _data()
     yield from _speeds(device())
-    yield (
-        OK,
-        f"notebooks run on the {budget()!r} budget (ALEXNET_LAB_BUDGET changes it)",
-    )
-    yield from _room(memory_limit())
+    yield OK, f"the {budget()!r} budget for notebooks (ALEXNET_LAB_BUDGET changes it)"
+    yield from _room(gib)
 
 
 def _python() -> Iterator[tuple[str, str]]:
-    """Which Python this is, and how to come into the course's environment."""
     yield OK, f"Python {platform.python_version()}, {sys.executable}"
     if reason := environment.unsupported():
         yield BAD, reason
-    if Path(sys.prefix).resolve() == (COURSE / ".venv").resolve():
-        yield OK, "this is the course's environment, .venv"
-    elif PYTHON.exists():
+    here = Path(sys.prefix).resolve() == (COURSE / ".venv").resolve()
+    if PYTHON.exists() and not here:
         yield NOTE, f'not in the .venv of the course: "{PYTHON}" is its Python'
 
 
@@ -69,13 +69,12 @@ def _packages(missing: list[str]) -> Iterator[tuple[str, str]]:
     if not missing:
         yield OK, f"packages: {', '.join(NEEDED)}"
         return
-    yield BAD, f"missing here: {', '.join(missing)}"
+    how = f"`make lab` in {COURSE}; without make see README.md"
     if not wanted.exists():  # installed without a checkout
-        yield BAD, f'to install: "{sys.executable}" -m pip install {" ".join(missing)}'
+        how = f'"{sys.executable}" -m pip install {" ".join(missing)}'
     elif PYTHON.exists():
-        yield BAD, f'to install: "{PYTHON}" -m pip install -r "{wanted}"'
-    else:
-        yield BAD, f"to install: `make lab` in {COURSE}; without make see README.md"
+        how = f'"{PYTHON}" -m pip install -r "{wanted}"'
+    yield BAD, f"missing here: {', '.join(missing)}; to install: {how}"
 
 
 def _settings() -> Iterator[tuple[str, str]]:
@@ -96,22 +95,8 @@ def _settings() -> Iterator[tuple[str, str]]:
         yield NOTE, f"not set for the notebooks. To set them: {install} {words}"
 
 
-def _processor() -> str:
-    import torch
-
-    return f"{os.cpu_count()} logical cores, torch uses {torch.get_num_threads()}"
-
-
-def _memory() -> str:
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows
-        return "memory unknown"
-    return f"{total / 2**30:.0f} GiB of memory"
-
-
 def _data() -> Iterator[tuple[str, str]]:
-    from alexnet_lab.data import DataFileError, data_folder, unpacked
+    from alexnet_lab.data import DataFileError, unpacked
     from alexnet_lab.data.idx import SHA256
 
     try:
@@ -120,36 +105,40 @@ def _data() -> Iterator[tuple[str, str]]:
     except DataFileError as error:
         yield BAD, str(error)
         return
-    folder = data_folder()
     yield OK, f"data: {' and '.join(SHA256)} whole, checked against their SHA-256"
-    if not os.access(folder, os.W_OK):
-        yield NOTE, "the data folder is read-only: files are unpacked elsewhere"
 
 
 def _speeds(where: torch.device) -> Iterator[tuple[str, str]]:
     from alexnet_lab.models import alexnet_2012, lenet5
-    from alexnet_lab.training.precision import bfloat16_gain
-    from alexnet_lab.training.speed import images_per_second
+    from alexnet_lab.training.precision import WORTH_IT_FROM, bfloat16_gain
 
     if where.type == "cpu":
         gain = bfloat16_gain()
-        use = "fit will use it for large networks" if gain >= 1.3 else "not used"
+        worth = gain >= WORTH_IT_FROM
+        use = "fit will use it for large networks" if worth else "not used"
         yield OK, f"bfloat16 is {gain:.1f}× as fast as float32 here ({use})"
-    rate, how = images_per_second(
-        lambda: lenet5("relu", "max"), (1, 28, 28), 128, where
-    )
-    yield (
-        OK,
-        f"LeNet-5 trains on {rate:,.0f} images/s ({how}): "
-        f"{55_000 / rate:.1f} s an epoch of Fashion-MNIST",
-    )
-    rate, how = images_per_second(alexnet_2012, (3, 227, 227), 32, where)
-    yield (
-        OK,
-        f"AlexNet trains on {rate:,.0f} images/s ({how}): "
-        f"{55_000 / rate / 60:.0f} min an epoch of Fashion-MNIST at 227×227, "
-        f"{1_281_167 / rate / 3600:.1f} h an epoch of ImageNet",
-    )
+    rate, how = _images_per_second(lenet5("relu", "max"), 128, 100, 1, 28, 28)
+    epoch = f"{55_000 / rate:.1f} s an epoch of Fashion-MNIST"
+    yield OK, f"LeNet-5 trains on {rate:,.0f} images/s ({how}): {epoch}"
+    steps = 1 if where.type == "cpu" else 20
+    rate, how = _images_per_second(alexnet_2012(), 32, steps, 3, 227, 227)
+    epoch = f"{55_000 / rate / 60:.0f} min an epoch of Fashion-MNIST at 227×227"
+    epoch += f", {1_281_167 / rate / 3600:.1f} h an epoch of ImageNet"
+    yield OK, f"AlexNet trains on {rate:,.0f} images/s ({how}): {epoch}"
+
+
+def _images_per_second(
+    net: torch.nn.Module, batch: int, steps: int, *shape: int
+) -> tuple[float, str]:
+    """The speed of ``fit`` on random images, after one step, and the type it chose."""
+    import torch
+
+    from alexnet_lab.training import fit
+
+    batches = [(torch.randn(batch, *shape), torch.zeros(batch, dtype=torch.long))]
+    fit(net, batches, learning_rate=1e-6, quiet=True)
+    run = fit(net, batches * steps, learning_rate=1e-6, quiet=True)
+    return batch * steps / run.seconds, run.settings["precision"]
 
 
 def memory_limit(limits: Path = Path("/sys/fs/cgroup")) -> float | None:
@@ -166,11 +155,8 @@ def memory_limit(limits: Path = Path("/sys/fs/cgroup")) -> float | None:
 def _room(gib: float | None) -> Iterator[tuple[str, str]]:
     """Whether the largest notebooks fit; tools/notebooks.py memory measures them."""
     if gib is not None and gib < 2:
-        yield (
-            NOTE,
-            f"only {gib:.1f} GiB of memory: notebooks 07 and 09 need 2 GiB, and with "
-            "less their kernels die",
-        )
+        need = "notebooks 07 and 09 need 2 GiB, and with less their kernels die"
+        yield NOTE, f"only {gib:.1f} GiB of memory: {need}"
 
 
 def main() -> int:

@@ -10,55 +10,36 @@ import platform
 
 import torch
 
-DEVICE_VARIABLE = "ALEXNET_LAB_DEVICE"
-BUDGET_VARIABLE = "ALEXNET_LAB_BUDGET"
-
 
 def device() -> torch.device:
     """The best device here: CUDA, else MPS (Apple), else the CPU.
 
-    The environment variable ``ALEXNET_LAB_DEVICE`` (``cpu``, ``cuda``, ``cuda:1``,
-    ``mps``) overrides the choice.
-
-    Raises:
-        ValueError: the variable names no device, or one that is not here.
+    ``ALEXNET_LAB_DEVICE`` (``cpu``, ``cuda``, ``cuda:1``, ``mps``) overrides it.
+    ValueError: it names none, or one that is not here.
     """
-    if wanted := os.environ.get(DEVICE_VARIABLE, "").strip():
-        return _device_named(wanted)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
-
-
-def _device_named(wanted: str) -> torch.device:
-    try:
-        chosen = torch.device(wanted)
-    except RuntimeError as error:
-        raise ValueError(
-            f"{DEVICE_VARIABLE}={wanted!r} names no device; use cpu, cuda or mps"
-        ) from error
     here = {
-        "cpu": 1,
         "cuda": torch.cuda.device_count(),
         "mps": int(torch.backends.mps.is_available()),
+        "cpu": 1,
     }
-    if (chosen.index or 0) >= here.get(chosen.type, 0):
-        found = ", ".join(name for name, count in here.items() if count)
+    found = [name for name, count in here.items() if count]
+    wanted = os.environ.get("ALEXNET_LAB_DEVICE", "").strip()
+    try:
+        chosen = torch.device(wanted or found[0])
+    except RuntimeError as error:
         raise ValueError(
-            f"{DEVICE_VARIABLE}={wanted!r}, but that device is not here; found: {found}"
+            f"ALEXNET_LAB_DEVICE={wanted!r} names no device; use cpu, cuda or mps"
+        ) from error
+    if (chosen.index or 0) >= here.get(chosen.type, 0):
+        raise ValueError(
+            f"ALEXNET_LAB_DEVICE={wanted!r}, but that device is not here; found: "
+            f"{', '.join(found)}"
         )
     return chosen
 
 
 def provenance(command: str, machine: str) -> dict[str, str]:
-    """What the result.json of every recorded run begins with.
-
-    Args:
-        command: what makes it again.
-        machine: what computed, and in which type; the processor's kind is put before.
-    """
+    """What the result.json of a recorded run begins with; ``command`` repeats it."""
     return {
         "command": command,
         "date": datetime.date.today().isoformat(),
@@ -70,17 +51,13 @@ def provenance(command: str, machine: str) -> dict[str, str]:
 def budget() -> str:
     """How long a notebook may compute: ``quick`` on a CPU, ``full`` on a GPU.
 
-    The environment variable ``ALEXNET_LAB_BUDGET`` overrides the choice. A notebook
-    shows in plain sight what its budget means (images, epochs).
-
-    Raises:
-        ValueError: the variable is neither ``quick`` nor ``full``.
+    ``ALEXNET_LAB_BUDGET`` overrides the choice. ValueError: it is neither of the two.
     """
-    wanted = os.environ.get(BUDGET_VARIABLE, "").strip().lower()
+    wanted = os.environ.get("ALEXNET_LAB_BUDGET", "").strip().lower()
     if not wanted:
         return "quick" if device().type == "cpu" else "full"
     if wanted not in ("quick", "full"):
-        raise ValueError(f"{BUDGET_VARIABLE}={wanted!r}; use quick or full")
+        raise ValueError(f"ALEXNET_LAB_BUDGET={wanted!r}; use quick or full")
     return wanted
 
 
@@ -99,8 +76,7 @@ def versions() -> str:
 def give_memory_back() -> None:
     """Return freed memory to the system, so that other processes can have it.
 
-    For the sake of speed our kernels keep what they free. Only glibc, of Linux, can be
-    asked to return it; elsewhere, and where nothing is kept, nothing happens.
+    For the sake of speed our kernels keep what they free. Only glibc can be asked.
     """
     gc.collect()
     library = ctypes.CDLL(None) if os.name == "posix" else None

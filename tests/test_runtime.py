@@ -59,7 +59,8 @@ def test_ledger_command(capsys):
 
 def test_ledger_command_with_options(capsys):
     assert (
-        main(["ledger", "lenet5", "--set", "in_channels=3", "--input", "3x28x28"]) == 0
+        main(["ledger", "lenet5", "--set", "in_channels=3", "--input", "3", "28", "28"])
+        == 0
     )
     assert "62,006" in capsys.readouterr().out
 
@@ -68,8 +69,11 @@ def test_ledger_command_with_options(capsys):
     "arguments, says",
     [
         (["ledger", "lenet6"], "no model is called 'lenet6'"),
-        (["ledger", "nowhere:net", "--input", "1,2,3"], "cannot find 'nowhere:net'"),
-        (["ledger", "lenet5", "--input", "3,28,28"], "conv1"),
+        (
+            ["ledger", "nowhere:net", "--input", "1", "2", "3"],
+            "no model is called 'nowhere:net'",
+        ),
+        (["ledger", "lenet5", "--input", "3", "28", "28"], "conv1"),
         (["ledger", "lenet5", "--set", "pooling"], "write NAME=VALUE"),
         (["ledger", "lenet5", "--set", "pooling=mean"], "use one of average, max"),
     ],
@@ -103,7 +107,6 @@ def test_train_command_resumes_to_a_finished_run(tmp_path, capsys):
     assert {p.name for p in tmp_path.iterdir()} == {
         "checkpoint.pt",
         "history.json",
-        "options.json",
         "result.json",
         "weights.pt",
     }

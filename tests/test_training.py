@@ -19,6 +19,7 @@ from alexnet_lab.training import (
     checkpoints,
     evaluate,
     fit,
+    loop,
     precision,
     predict,
 )
@@ -148,7 +149,8 @@ class StopAt:
 
     def __init__(self, data, epoch, batch):
         self.data, self.at = data, (epoch, batch)
-        self.batch_size = data.batch_size
+        self.batch_size, self.count = data.batch_size, data.count
+        self.classes = data.classes
 
     def __len__(self):
         return len(self.data)
@@ -186,7 +188,8 @@ def test_interrupted_and_resumed_is_bit_for_bit_the_same(
         assert a.validation_accuracy == b.validation_accuracy
 
 
-def test_resume_with_a_shuffling_dataloader(tmp_path):
+def test_resume_with_a_shuffling_dataloader(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "SAVE_EVERY", 0)
     data = small_data()
     images, labels = data.prepare(data.images), data.labels
     dataset = torch.utils.data.TensorDataset(images, labels)
@@ -211,7 +214,7 @@ def test_resume_with_a_shuffling_dataloader(tmp_path):
     train(whole, loader())
     path = tmp_path / "run.pt"
     with pytest.raises(OSError, match="power"):
-        train(parts, Failing(), checkpoint=path, checkpoint_every=0)
+        train(parts, Failing(), checkpoint=path)
     train(parts, loader(), checkpoint=path)
     assert same_weights(whole, parts)
 
@@ -378,7 +381,8 @@ def test_a_checkpoint_is_whole_or_not_there(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_divergence_stops_with_advice(tmp_path):
+def test_divergence_stops_with_advice(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "SAVE_EVERY", 0)
     path = tmp_path / "run.pt"
     bad = small_data(shuffle=True)
 
@@ -387,7 +391,7 @@ def test_divergence_stops_with_advice(tmp_path):
 
     bad.augment = poison
     with pytest.raises(TrainingDiverged, match="learning rate") as error:
-        train(small_net(), bad, checkpoint=path, checkpoint_every=0)
+        train(small_net(), bad, checkpoint=path)
     assert "try 0.01" in str(error.value) and "its last save" in str(error.value)
     assert len(error.value.history.epochs) == 2
     weights = checkpoints.load(path)["net"].values()

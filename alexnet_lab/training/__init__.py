@@ -1,23 +1,19 @@
 """Training and testing a network.
 
-What belongs here is the loop of notebook 02 and what long work needs around it:
-precision, history, checkpoints, schedules, several processes. Data, plots and the
-networks themselves do not.
+What belongs here is the loop of notebook 02 and what long work needs around it.
+Data, plots and the networks themselves do not.
 """
 
 from alexnet_lab.training.checkpoints import CheckpointError, load
-from alexnet_lab.training.evaluation import Predictions, Score, evaluate, predict
-from alexnet_lab.training.history import EpochRecord, History, TrainingDiverged
+from alexnet_lab.training.evaluation import evaluate, predict
+from alexnet_lab.training.history import History, TrainingDiverged
 from alexnet_lab.training.loop import fit
 from alexnet_lab.training.optimizers import TemperedCrossEntropy, one_cycle, steps
 from alexnet_lab.training.precision import choose_precision
 
 __all__ = [
     "CheckpointError",
-    "EpochRecord",
     "History",
-    "Predictions",
-    "Score",
     "TemperedCrossEntropy",
     "TrainingDiverged",
     "choose_precision",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,49 +25,31 @@ def save(state: dict[str, Any], path: str | Path) -> None:
         torch.save(state, file)
 
 
-def load(
-    path: str | Path, device: torch.device | str = "cpu", entry: str | None = None
-) -> dict[str, Any]:
-    """Read what :func:`save` wrote; only tensors and plain values are accepted.
-
-    Raises:
-        CheckpointError: the file is damaged, or holds no such ``entry``.
-    """
+def load(path: str | Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """What :func:`save` wrote, only tensors and plain values; else CheckpointError."""
     try:
-        state = torch.load(path, map_location=device, weights_only=True)
+        return torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
         raise
     except Exception as error:
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
+        reason = ": ".join([type(error).__name__, *lines[:1]])  # without colours
         raise CheckpointError(
-            f"{path} cannot be read as a checkpoint ({type(error).__name__}: "
-            f"{first_line(error)}). Delete it to start afresh."
+            f"{path} cannot be read as a checkpoint ({reason}). Delete it, or use "
+            "another name."
         ) from error
-    if not isinstance(state, dict) or (entry and entry not in state):
+
+
+def load_run(path: str | Path | None, device: torch.device) -> dict[str, Any] | None:
+    """What ``fit`` wrote to ``path``; None if it has not yet."""
+    if path is None or not Path(path).exists():
+        return None
+    run = load(path, device)
+    if not isinstance(run, dict) or "identity" not in run:
         raise CheckpointError(
-            f"{path} is no checkpoint of this version. Delete it to start afresh, or "
-            "use another name."
+            f"{path} is no checkpoint of this version. Delete it, or use another name."
         )
-    return state
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, in one line without a terminal's colours."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
-    return text.splitlines()[0] if text else type(error).__name__
-
-
-def origin(
-    net: torch.nn.Module, train: Any, schedule: Callable[[float], float]
-) -> dict[str, Any]:
-    """What two runs must share besides their settings, as far as it is known."""
-    known = {
-        "network": repr(net),
-        # two functions may bear one name, all lambdas do
-        "rates": [float(schedule(n / 8)) for n in range(9)],
-        "images": getattr(train, "count", None),
-        "classes": getattr(train, "classes", None),
-    }
-    return {key: value for key, value in known.items() if value is not None}
+    return run
 
 
 def check_same_run(where: object, saved: dict[str, Any], mine: dict[str, Any]) -> None:
@@ -89,10 +71,9 @@ def check_same_run(where: object, saved: dict[str, Any], mine: dict[str, Any]) -
 def batches_from(batches: Any, epoch: int, start: int) -> Iterator[Any]:
     """The batches of an epoch from number ``start`` on.
 
-    A DataLoader draws its order from the global generator, so it can be led past the
-    batches that are done before dropout's generator is put back. (Random transforms
-    that share that generator, with no worker processes, are then different; those of
-    ``alexnet_lab.data`` have their own.)
+    A DataLoader draws its order from the global generator, so it is led past what is
+    done before dropout's generator is put back. (Random transforms that share it, with
+    no worker processes, then differ; those of ``alexnet_lab.data`` have their own.)
     """
     for source in (batches, getattr(batches, "sampler", batches)):
         if hasattr(source, "set_epoch"):
@@ -128,8 +109,7 @@ def restore_random_state(state: dict[str, torch.Tensor], device: torch.device) -
 def interruptible() -> Iterator[threading.Event]:
     """Ctrl-C, or Jupyter's stop button, as a wish: no batch is left half done.
 
-    A second one interrupts at once. Outside the main thread, where signals cannot be
-    caught, KeyboardInterrupt stays what it is.
+    A second one interrupts at once. Only the main thread can catch signals.
     """
     wish = threading.Event()
 
@@ -138,11 +118,10 @@ def interruptible() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         wish.set()
 
-    if threading.current_thread() is not threading.main_thread():
-        yield wish
-        return
-    before = signal.signal(signal.SIGINT, note)
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, note) if main else None
     try:
         yield wish
     finally:
-        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+        if main:
+            signal.signal(signal.SIGINT, before or signal.SIG_DFL)

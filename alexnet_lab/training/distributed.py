@@ -1,13 +1,12 @@
 """Several processes that train one network: what ``fit`` does under ``torchrun``.
 
-``torchrun --nproc-per-node=N -m alexnet_lab train …`` starts N processes and tells each
-its number through environment variables. Each gets its share of every batch; the
-gradients are averaged by DistributedDataParallel, so that N processes take the same
-steps as one with the same batches.
+Each gets its share of every batch; the gradients are averaged by
+DistributedDataParallel, so that N processes take the same steps as one.
 """
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 from dataclasses import dataclass
@@ -17,9 +16,6 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.utils.data import DistributedSampler
-
-from alexnet_lab.training.evaluation import Score, evaluate
-from alexnet_lab.training.precision import Precision
 
 
 @dataclass(frozen=True)
@@ -43,34 +39,19 @@ class Team:
         return nn.parallel.DistributedDataParallel(net, device_ids=ids)
 
     def total(self, values: torch.Tensor) -> torch.Tensor:
-        """The sum of ``values`` over the team."""
+        """The sum of ``values`` over the team, in their place."""
         if self.size > 1:
             dist.all_reduce(values)
         return values
 
-    def anyone(self, wish: bool) -> bool:
-        """Whether any of the team has this wish."""
+    def sums(self, *numbers: float) -> list[float]:
+        """Of each number the sum over the team."""
         if self.size == 1:
-            return wish
-        return self.total(torch.tensor(float(wish), device=self.device)).item() > 0
-
-    def evaluate(
-        self, net: nn.Module, share: Any, loss: nn.Module, precision: Precision
-    ) -> Score:
-        """The score of all images, of which each process evaluates a share."""
-        mine = evaluate(net, share, loss=loss, precision=precision)
-        if self.size == 1:
-            return mine
-        sums = torch.tensor([mine.loss * mine.images, mine.correct, mine.images])
-        loss_sum, correct, images = self.total(sums.to(self.device)).tolist()
-        return Score(loss_sum / images, correct / images, round(correct), round(images))
+            return list(numbers)
+        return self.total(torch.tensor(numbers, device=self.device)).tolist()
 
     def share(self, batches: Any) -> Any:
-        """This process's part of every batch; a DataLoader must come divided already.
-
-        Raises:
-            ValueError: a DataLoader without a DistributedSampler.
-        """
+        """This process's part of every batch; a DataLoader must come divided."""
         if self.size == 1 or batches is None:
             return batches
         if hasattr(batches, "share"):
@@ -85,26 +66,21 @@ class Team:
     def weigh(self, loss: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
         """A share's mean loss as its part in the mean over the whole batch.
 
-        DistributedDataParallel averages gradients over processes; where a batch does
-        not divide evenly, each must count by its images.
+        Gradients are averaged over processes; where a batch does not divide evenly,
+        each must count by its images.
         """
         if self.size == 1:
             return loss
-        mine = len(logits)
-        everyone = self.total(torch.tensor(float(mine), device=self.device)).item()
-        if not mine:
+        (everyone,) = self.sums(len(logits))
+        if not len(logits):
             return logits.sum() * 0.0  # takes part, adds nothing
-        return loss * (mine * self.size / everyone)
+        return loss * (len(logits) * self.size / everyone)
 
 
 def join(device: torch.device) -> Team:
-    """The team that ``torchrun`` started, each with its own device. Taught in 09.
+    """The team that ``torchrun`` started; else one of one. Taught in 09.
 
-    NCCL is used on CUDA and gloo otherwise. A process that was not started by
-    torchrun is a team of its own.
-
-    Raises:
-        ValueError: more processes on this machine than it has GPUs.
+    ValueError: there are more processes on this machine than GPUs.
     """
     if os.environ.get("WORLD_SIZE", "1") == "1" or "LOCAL_RANK" not in os.environ:
         return Team(device)
@@ -112,27 +88,20 @@ def join(device: torch.device) -> Team:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         if device.index >= torch.cuda.device_count():
             raise ValueError(
-                f"process {device.index} has no GPU: there are "
-                f"{torch.cuda.device_count()}. Start one process a GPU: "
+                f"process {device.index} has no GPU of its own; start one a GPU: "
                 "torchrun --nproc-per-node=gpu …"
             )
         torch.cuda.set_device(device)
     if not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        atexit.register(leave)
     return Team(device, dist.get_rank(), dist.get_world_size())
 
 
-def leads() -> bool:
-    """True in the process that prints and writes files, and in one that is alone."""
-    return not dist.is_initialized() or dist.get_rank() == 0
-
-
 def leave() -> None:
-    """End the team, if there is one; the command line calls it last.
-
-    A DistributedDataParallel that awaits garbage collection keeps gloo's threads
-    running; if they let go of a tensor while Python shuts down, the process aborts.
-    """
+    """End the team, if there is one; a process that joined one does it at its end."""
     if dist.is_initialized():
+        # A DistributedDataParallel that awaits collection keeps gloo's threads running;
+        # if they let go of a tensor while Python shuts down, the process aborts.
         gc.collect()
         dist.destroy_process_group()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
+from alexnet_lab.training.distributed import Team
 from alexnet_lab.training.precision import Precision, choose_precision
 
 Batch = tuple[torch.Tensor, torch.Tensor]  # images (N, C, H, W), int64 labels (N,)
@@ -40,42 +42,35 @@ class Predictions(NamedTuple):
 def evaluate(
     net: nn.Module,
     batches: Iterable[Batch],
-    *,
     loss: nn.Module | None = None,
     precision: str | Precision = "float32",
+    team: Team | None = None,
 ) -> Score:
     """Mean loss and accuracy over all images of ``batches``. Taught in 02.
 
-    Args:
-        net: (N, C, H, W) to logits (N, classes). It is left in the mode it was in.
-        batches: pairs of images and labels (N,), of any batch sizes.
-        loss: from logits and labels to the batch's mean; by default cross-entropy.
-        precision: as in :func:`alexnet_lab.training.fit`; float32 unless told.
-
-    Raises:
-        ValueError: there are no images.
+    ``net`` maps (N, C, H, W) to logits (N, classes) and is left in the mode it was in;
+    ``loss`` gives the mean of a batch, by default cross-entropy; ``precision`` is as in
+    :func:`alexnet_lab.training.fit`. Each process of a ``team`` evaluates its share.
+    ValueError: there are no images.
     """
     loss = loss or nn.CrossEntropyLoss()
-    loss_sum, correct, images = 0.0, 0, 0
+    loss_sum, correct, images = 0.0, 0.0, 0.0
     for logits, labels in _forward(net, batches, precision):
         loss_sum += loss(logits, labels).item() * len(labels)
-        correct += int((logits.argmax(dim=1) == labels).sum())
+        correct += (logits.argmax(dim=1) == labels).sum().item()
         images += len(labels)
+    if team:
+        loss_sum, correct, images = team.sums(loss_sum, correct, images)
     if not images:
         raise ValueError("nothing to evaluate: the batches hold no images")
-    return Score(loss_sum / images, correct / images, correct, images)
+    return Score(loss_sum / images, correct / images, round(correct), round(images))
 
 
-def predict(
-    net: nn.Module,
-    batches: Iterable[Batch],
-    *,
-    precision: str | Precision = "float32",
-) -> Predictions:
+def predict(net: nn.Module, batches: Iterable[Batch]) -> Predictions:
     """The class that the network gives each image; arguments as :func:`evaluate`."""
     parts = [
         (logits.softmax(dim=1).cpu(), labels.cpu())
-        for logits, labels in _forward(net, batches, precision)
+        for logits, labels in _forward(net, batches, "float32")
     ]
     if not parts:
         raise ValueError("nothing to predict: the batches hold no images")
@@ -117,18 +112,9 @@ def device_of(net: nn.Module) -> torch.device:
     return next((p.device for p in net.parameters()), torch.device("cpu"))
 
 
-def evaluation_mode(net: nn.Module) -> AbstractContextManager[None]:
-    """Dropout and running statistics off inside, each layer's own mode back after."""
-    return _mode(net, training=False)
-
-
-def training_mode(net: nn.Module) -> AbstractContextManager[None]:
-    """Dropout and running statistics on inside, each layer's own mode back after."""
-    return _mode(net, training=True)
-
-
 @contextmanager
 def _mode(net: nn.Module, training: bool) -> Iterator[None]:
+    """Dropout and running statistics on or off; each layer's own mode back after."""
     modes = {module: module.training for module in net.modules()}
     net.train(training)
     try:
@@ -136,3 +122,7 @@ def _mode(net: nn.Module, training: bool) -> Iterator[None]:
     finally:
         for module, mode in modes.items():
             module.training = mode
+
+
+evaluation_mode = partial(_mode, training=False)
+training_mode = partial(_mode, training=True)

@@ -5,25 +5,20 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from alexnet_lab.files import write_json
-from alexnet_lab.training.distributed import Team
 
 
 @dataclass
 class EpochRecord:
-    """One pass over the training images.
+    """One pass over the training images: mean losses (nats), accuracies in 0..1.
 
-    Losses are means over images (nats), accuracies are correct images divided by all
-    images. The training figures are gathered while the weights change, with dropout
-    and augmentation on; the validation figures afterwards, with both off.
+    Those of training are gathered while the weights change, with dropout and
+    augmentation on; those of validation afterwards, with both off.
     """
 
     epoch: int
@@ -36,35 +31,30 @@ class EpochRecord:
     seconds: float
 
     def __str__(self) -> str:
-        validation = f"{'–':>11}  {'–':>11}"
+        loss, accuracy = "–", "–"
         if self.validation_loss is not None:
-            validation = (
-                f"{self.validation_loss:11.4f}  {self.validation_accuracy:11.2%}"
-            )
+            loss = f"{self.validation_loss:.4f}"
+            accuracy = f"{self.validation_accuracy:.2%}"
         return (
             f"{self.epoch:5}  {self.train_loss:10.4f}  {self.train_accuracy:10.2%}  "
-            f"{validation}  {self.seconds:7.1f}"
+            f"{loss:>11}  {accuracy:>11}  {self.seconds:7.1f}"
         )
 
 
 @dataclass
 class History:
-    """The records of a run, and the settings that made it.
+    """The records of a run, and the settings that made it. Taught in 02."""
 
-    Attributes:
-        epochs: one :class:`EpochRecord` for each whole epoch.
-        batch_losses: the loss of every batch, in order.
-        settings: what :func:`alexnet_lab.training.fit` was asked to do, and the
-            precision that it chose.
-        machine: one line on where it ran.
-        interrupted: True if the run was stopped before its end.
-    """
+    epochs: list[EpochRecord] = field(default_factory=list)  # whole ones
+    batch_losses: list[float] = field(default_factory=list)  # in order
+    settings: dict[str, Any] = field(default_factory=dict)  # fit's, precision chosen
+    machine: str = ""  # one line on where it ran
+    interrupted: bool = False  # stopped before its end
 
-    epochs: list[EpochRecord] = field(default_factory=list)
-    batch_losses: list[float] = field(default_factory=list)
-    settings: dict[str, Any] = field(default_factory=dict)
-    machine: str = ""
-    interrupted: bool = False
+    def check(self, loss: float, saved: str | Path | None = None) -> None:
+        """Raise TrainingDiverged unless a loss is finite; ``saved`` is a checkpoint."""
+        if not isfinite(loss):
+            raise TrainingDiverged(loss, self, saved)
 
     @property
     def last(self) -> EpochRecord:
@@ -105,12 +95,12 @@ class TrainingDiverged(RuntimeError):
     """The loss became infinite or NaN. ``history`` holds what came before."""
 
     def __init__(
-        self, loss: float, history: History, saved: Path | None = None
+        self, loss: float, history: History, saved: str | Path | None = None
     ) -> None:
         before = ", ".join(f"{x:.3g}" for x in history.batch_losses[-3:])
         rate = history.settings["learning_rate"]
         kept = "The network's weights are spoilt: build it anew"
-        if saved and saved.exists():
+        if saved and Path(saved).exists():
             kept = f"The checkpoint {saved} still holds its last save"
         super().__init__(
             f"the loss became {loss} in epoch {len(history.epochs) + 1} (before that: "
@@ -121,53 +111,13 @@ class TrainingDiverged(RuntimeError):
         self.history = history
 
 
-class Figures:
-    """What the batches of one epoch gave: rows of summed loss, hits, images.
-
-    Reading a number waits for a GPU: so ``note`` keeps it there, ``read`` fetches all.
-    """
-
-    def __init__(self, rows: Sequence[tuple] = ()) -> None:
-        self.rows = list(rows)
-        self.pending: list[tuple] = []
-        self.batches = len(self.rows)  # read or not
-
-    def note(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Count a batch that is done."""
-        self.batches += 1
-        hits = (logits.detach().argmax(dim=1) == labels).sum()
-        self.pending.append((loss.detach(), hits, len(labels)))
-
-    def read(self, team: Team) -> Iterator[float]:
-        """The mean losses of the batches that were noted since, of the whole team."""
-        if not self.pending:
-            return
-        new = [
-            torch.stack([loss.float(), hits.float(), loss.new_tensor(count).float()])
-            for loss, hits, count in self.pending
-        ]
-        self.pending.clear()
-        for loss, hits, count in team.total(torch.stack(new)).tolist():
-            self.rows.append((loss / team.size * count, round(hits), round(count)))
-            yield loss / team.size
-
-    def totals(self) -> tuple[float, int, int]:
-        """Summed loss in nats, correct images, images."""
-        loss, hits, images = map(sum, zip(*self.rows, strict=True))
-        return loss, hits, images
-
-
 class Progress:
-    """Shows a text that changes while work goes on, and keeps only the last one.
-
-    In a notebook it is one output, updated in place; in a terminal the last line is
-    rewritten; in a log file only finished lines appear.
-    """
+    """One output in a notebook, one last line in a terminal, whole lines in a log."""
 
     def __init__(self, visible: bool = True) -> None:
         self.visible = visible
         self._next = 0.0
-        self._shown = 0  # lines, or times in a notebook
+        self._shown = 0  # lines, or 1 in a notebook
 
     def due(self) -> bool:
         """True twice a second."""
@@ -178,8 +128,13 @@ class Progress:
         self._next = time.monotonic() + 0.5
         if not self.visible:
             return
-        if hasattr(_shell(), "kernel"):  # in a notebook
-            self._display(f"{finished}\n{current}".rstrip("\n"))
+        shell = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
+        if hasattr(shell, "kernel"):
+            from IPython.display import display
+
+            text = {"text/plain": f"{finished}\n{current}".rstrip("\n")}
+            display(text, raw=True, display_id=str(id(self)), update=self._shown > 0)
+            self._shown = 1
             return
         lines = finished.splitlines()
         terminal = sys.stdout.isatty()
@@ -188,19 +143,3 @@ class Progress:
         self._shown = len(lines)
         if terminal and current:
             print(f"\r{current:<78}", end="", flush=True)
-
-    def _display(self, text: str) -> None:
-        from IPython.display import display
-
-        display(
-            {"text/plain": text},
-            raw=True,
-            display_id=str(id(self)),
-            update=self._shown > 0,
-        )
-        self._shown += 1
-
-
-def _shell() -> Any:
-    """IPython's, if this process has one."""
-    return "IPython" in sys.modules and sys.modules["IPython"].get_ipython()

@@ -9,26 +9,22 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from math import isfinite, nan
+from math import nan
 from numbers import Integral
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from alexnet_lab.runtime import device as best_device
 from alexnet_lab.training import checkpoints, distributed, optimizers
-from alexnet_lab.training.evaluation import Batch, length_of
-from alexnet_lab.training.history import (
-    EpochRecord,
-    Figures,
-    History,
-    Progress,
-    TrainingDiverged,
-)
-from alexnet_lab.training.precision import Precision, choose_precision
+from alexnet_lab.training.evaluation import Batch, evaluate, length_of
+from alexnet_lab.training.history import EpochRecord, History, Progress
+from alexnet_lab.training.precision import Precision, choose_precision, require
+
+SAVE_EVERY = 60.0  # seconds, and after each epoch
 
 
 def fit(
@@ -46,17 +42,18 @@ def fit(
     precision: str = "auto",
     channels_last: bool | None = None,
     checkpoint: str | Path | None = None,
-    checkpoint_every: float = 60.0,
     seed: int = 0,
     device: torch.device | str | None = None,
     quiet: bool = False,
 ) -> History:
     """Train ``net`` in place and return the record of it. Taught in 02.
 
+    After an interrupt (Ctrl-C, or Jupyter's stop button) the record has ``interrupted``
+    set, and ``net`` holds what was learned so far.
+
     Args:
-        net: (N, C, H, W) to logits (N, classes). ``net.compile()`` before, if wanted.
-        train: batches of images and int64 labels; :class:`alexnet_lab.data.Batches`
-            or a DataLoader. Passing over it once is an epoch.
+        net: (N, C, H, W) to logits (N, classes).
+        train: batches of images and int64 labels; one pass is an epoch.
         validation: evaluated after each epoch; never trained on.
         learning_rate: the peak of the schedule.
         optimizer: ``"sgd"`` (with ``momentum``), ``"adamw"``, or a function from
@@ -64,20 +61,14 @@ def fit(
         weight_decay: on weights only, not on biases and normalisation layers.
         schedule: ``"one-cycle"``, ``"cosine"``, ``"steps"``, ``"constant"``, or a
             function from progress in 0..1 to a fraction of ``learning_rate``.
-        loss: by default ``nn.CrossEntropyLoss()``, mean over the batch.
+        loss: the batch's mean; by default ``nn.CrossEntropyLoss()``.
         precision: ``"float32"``, ``"bfloat16"``, ``"float16"`` (CUDA), or ``"auto"``:
             what a resumed run began with, else what is fast here.
         channels_last: store images pixel by pixel; by default in 16 bits and on a CPU.
-        checkpoint: a file that is written after every epoch and every
-            ``checkpoint_every`` seconds. If it is there already, the run goes on from
-            it, bit for bit as if it had never stopped.
+        checkpoint: a file that is written after every epoch and every minute. If it is
+            there already, the run goes on from it, bit for bit as if never stopped.
         seed: of the global generator (dropout); the order is that of ``train``.
         device: by default :func:`alexnet_lab.device`.
-        quiet: print nothing.
-
-    Returns:
-        After an interrupt (Ctrl-C, or Jupyter's stop button) it has ``interrupted``
-        set, and ``net`` holds what was learned so far.
 
     Raises:
         TrainingDiverged: the loss is no longer finite.
@@ -86,31 +77,26 @@ def fit(
     """
     loss = loss or nn.CrossEntropyLoss()
     rates = optimizers.check_rates(learning_rate, momentum, weight_decay)
-    settings = rates | _asked(train, epochs, seed, optimizer, schedule, loss)
-    if validation is not None:
-        length_of(validation, "validation")
-    team = distributed.join(torch.device(device) if device else best_device())
-    path = Path(checkpoint) if checkpoint else None
-    saved = None
-    if path and path.exists():
-        saved = checkpoints.load(path, team.device, entry="rows")
-    chosen = _precision(precision, saved, net.to(team.device), team.device)
-    settings["precision"] = chosen.name
-    layout = chosen.layout(channels_last)
+    asked = _asked(train, validation, epochs, seed, optimizer, schedule, loss)
+    team = distributed.join(torch.device(device or best_device()))
+    saved = checkpoints.load_run(checkpoint, team.device)
+    chosen = choose_precision(precision, net.to(team.device), team.device)
+    began = saved["identity"]["precision"] if saved else chosen.name
+    if precision == "auto" and began != chosen.name:
+        chosen = replace(chosen, name=began, why="as the run began")
     run = _Run(
-        net.to(memory_format=layout),
+        net,
         team.share(train),
         team.share(validation),
         loss.to(team.device),
         optimizers.make_optimizer(net, optimizer, **rates),
         optimizers.choose_schedule(schedule),
         chosen,
-        layout,
+        chosen.layout(channels_last),
         team,
-        History(settings=settings),
+        History(settings=rates | asked | {"precision": chosen.name}),
         Progress(visible=team.leads and not quiet),
-        path,
-        checkpoint_every,
+        checkpoint,
     )
     if saved:
         run.resume(saved)
@@ -138,13 +124,13 @@ def _train(run: _Run, stop: Event) -> None:
             run.scaler.scale(loss).backward()  # only float16 is scaled
             run.scaler.step(run.optimizer)
             run.scaler.update()
-            run.figures.note(loss, logits, labels)
+            run.note(loss, logits, labels)
             run.seconds = time.perf_counter() - start
             if run.pause(stop):
                 break
         run.collect()  # waits for a GPU, so that its time counts
         run.seconds = time.perf_counter() - start
-        if run.figures.batches >= len(run.train):
+        if run.done >= len(run.train):
             run.finish_epoch()
         else:  # interrupted, or there were fewer than promised
             stop.set()
@@ -152,11 +138,14 @@ def _train(run: _Run, stop: Event) -> None:
 
 
 def _asked(
-    train: Any, epochs: int, seed: int, optimizer: Any, schedule: Any, loss: nn.Module
+    train: Any, validation: Any, epochs: int, seed: int, *choices: Any
 ) -> dict[str, Any]:
     """What fit is asked, as plain values for the checkpoint and the record."""
-    if not isinstance(epochs, Integral) or epochs < 1:
-        raise ValueError(f"epochs={epochs!r}; use a whole number of at least 1")
+    fine = isinstance(epochs, Integral) and epochs >= 1
+    require("epochs", epochs, fine, "a whole number of at least 1")
+    if validation is not None:
+        length_of(validation, "validation")
+    optimizer, schedule, loss = choices
     return {
         "epochs": int(epochs),
         "optimizer": _name(optimizer),
@@ -174,17 +163,6 @@ def _name(choice: Any) -> str:
     return getattr(choice, "__qualname__", type(choice).__qualname__)
 
 
-def _precision(
-    wanted: str, saved: dict[str, Any] | None, net: nn.Module, device: torch.device
-) -> Precision:
-    """What is wanted; but a run that is resumed keeps its own, on whatever machine."""
-    chosen = choose_precision(wanted, net, device)
-    began = saved["history"]["settings"]["precision"] if saved else chosen.name
-    if wanted == "auto" and began != chosen.name:
-        return Precision(began, device.type, "as the run began")
-    return chosen
-
-
 @dataclass
 class _Run:
     """What one call of :func:`fit` works with, and how far it has come."""
@@ -200,18 +178,18 @@ class _Run:
     team: distributed.Team
     history: History
     progress: Progress
-    path: Path | None  # of the checkpoint
-    save_every: float
-    # of the epoch under way
-    figures: Figures = field(default_factory=Figures)
+    path: str | Path | None  # of the checkpoint
+    # of the epoch under way: summed loss, hits and images of each batch, read or, as
+    # reading waits for a GPU, not yet
+    rows: list[tuple[float, int, int]] = field(default_factory=list)
+    pending: list[tuple[Tensor, Tensor, int]] = field(default_factory=list)
     seconds: float = 0.0
-    random: dict[str, torch.Tensor] | None = None  # to go on from, after a resume
+    random: dict[str, Tensor] | None = None  # to go on from, after a resume
 
     def __post_init__(self) -> None:
-        self.forward = self.team.wrap(self.net)
+        self.forward = self.team.wrap(self.net.to(memory_format=self.layout))
         self.scaler = self.precision.scaler()
         self.saved_at = time.monotonic()
-        self.origin = checkpoints.origin(self.net, self.train, self.schedule)
         self.epochs: int = self.history.settings["epochs"]
         threads, size = torch.get_num_threads(), self.team.size
         last = self.layout == torch.channels_last
@@ -222,113 +200,132 @@ class _Run:
         )
 
     @property
-    def epoch(self) -> int:
-        """How many are done."""
+    def epoch(self) -> int:  # whole ones
         return len(self.history.epochs)
+
+    @property
+    def done(self) -> int:  # batches of the next one
+        return len(self.rows) + len(self.pending)
 
     def rest_of_epoch(self) -> Iterator[Batch]:
         """The batches of this epoch that are not done; each epoch has its own seed."""
         seed = self.history.settings["seed"]
         torch.manual_seed(seed + 1_000_003 * self.epoch + 7_919 * self.team.rank)
-        rest = checkpoints.batches_from(self.train, self.epoch, self.figures.batches)
+        rest = checkpoints.batches_from(self.train, self.epoch, self.done)
         if self.random is not None and self.team.leads:
             checkpoints.restore_random_state(self.random, self.team.device)
         self.random = None
         return rest
 
     def set_learning_rate(self) -> None:
-        steps, done = len(self.train), self.figures.batches
-        progress = (self.epoch * steps + done) / (self.epochs * steps)
+        steps = len(self.train)
+        progress = (self.epoch * steps + self.done) / (self.epochs * steps)
         peak = self.history.settings["learning_rate"]
         for group in self.optimizer.param_groups:
             group["lr"] = peak * float(self.schedule(progress))
 
-    def collect(self) -> None:
-        """Bring the pending figures over, and see that they are finite."""
-        for loss in self.figures.read(self.team):
-            self.check(loss)
-            self.history.batch_losses.append(loss)
+    def note(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        hits = (logits.detach().argmax(dim=1) == labels).sum()
+        self.pending.append((loss.detach(), hits, len(labels)))
 
-    def check(self, loss: float) -> None:
-        if not isfinite(loss):
-            raise TrainingDiverged(loss, self.history, self.path)
+    def collect(self) -> None:
+        """Read what is pending, of the whole team, and see that it is finite."""
+        if not self.pending:
+            return
+        new = [
+            torch.stack([loss.float(), hits.float(), loss.new_tensor(count).float()])
+            for loss, hits, count in self.pending
+        ]
+        self.pending.clear()
+        for loss, hits, count in self.team.total(torch.stack(new)).tolist():
+            loss /= self.team.size
+            self.history.check(loss, self.path)
+            self.history.batch_losses.append(loss)
+            self.rows.append((loss * count, round(hits), round(count)))
 
     def check_weights(self) -> None:
         """The loss of a batch says nothing yet of the step that it led to."""
-        self.check(
-            0.0 if all(p.isfinite().all() for p in self.net.parameters()) else nan
-        )
+        sound = all(p.isfinite().all() for p in self.net.parameters())
+        self.history.check(0.0 if sound else nan, self.path)
 
     def pause(self, stop: Event) -> bool:
-        """Show and save what is due; whether any process of the team is to stop.
-
-        A figure on a GPU is read twice a second; but a team must add up in step.
-        """
-        if self.team.size > 1:
+        """Show and save what is due; whether any process of the team is to stop."""
+        if self.team.size > 1:  # it must add up in step
             self.collect()
         if self.progress.due():
             self.show()
-        if self.team.anyone(stop.is_set()):
+        if any(self.team.sums(float(stop.is_set()))):
             stop.set()
-        elif time.monotonic() - self.saved_at >= self.save_every:
+        elif time.monotonic() - self.saved_at >= SAVE_EVERY:
             self.save()
         return stop.is_set()
+
+    def totals(self) -> tuple[int, float, float]:
+        """Images, mean loss and accuracy of the epoch so far."""
+        loss, hits, images = map(sum, zip(*self.rows, strict=True))
+        return images, loss / images, hits / images
 
     def finish_epoch(self) -> None:
         self.check_weights()
         validation: tuple[float | None, float | None] = (None, None)
         if self.validation is not None:
-            how = self.loss, self.precision
-            score = self.team.evaluate(self.net, self.validation, *how)
-            self.check(score.loss)  # by the epoch's last step
+            how = self.loss, self.precision, self.team
+            score = evaluate(self.net, self.validation, *how)
+            self.history.check(score.loss, self.path)  # by the epoch's last step
             validation = score.loss, score.accuracy
-        loss, hits, images = self.figures.totals()
-        train = loss / images, hits / images
         rate = self.optimizer.param_groups[0]["lr"]
         self.history.epochs.append(
-            EpochRecord(self.epoch + 1, images, *train, *validation, rate, self.seconds)
+            EpochRecord(self.epoch + 1, *self.totals(), *validation, rate, self.seconds)
         )
-        self.figures, self.seconds = Figures(), 0.0
+        self.rows, self.seconds = [], 0.0
 
     def show(self) -> None:
         self.collect()
-        current, done = "", self.figures.batches
-        if done:
-            loss, _, images = self.figures.totals()
+        current = ""
+        if self.rows:
             current = (
-                f"epoch {self.epoch + 1} of {self.epochs}: batch {done:,} of "
-                f"{len(self.train):,}, loss {loss / images:.4f}, "
+                f"epoch {self.epoch + 1} of {self.epochs}: batch {self.done:,} of "
+                f"{len(self.train):,}, loss {self.totals()[1]:.4f}, "
                 f"{self.seconds:.0f} s"
             )
         self.progress.update(f"{self.history.machine}\n{self.history}", current)
 
+    def identity(self) -> dict[str, Any]:
+        known = {
+            "network": repr(self.net),
+            # two functions may bear one name, all lambdas do
+            "rates": [float(self.schedule(n / 8)) for n in range(9)],
+            "images": getattr(self.train, "count", None),
+            "classes": getattr(self.train, "classes", None),
+            **getattr(self.train, "origin", {}),  # the command line's options
+        }
+        return self.history.settings | known
+
     def save(self) -> None:
-        """Write the checkpoint, if this process has one; never what is not finite."""
+        """Write the checkpoint, if there is one; never what is not finite."""
         if self.path is None or not self.team.leads:
             return
         self.collect()
         self.check_weights()
         state = {
+            "identity": self.identity(),
             "net": self.net.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "random": checkpoints.random_state(self.team.device),
-            "origin": self.origin,
             "history": asdict(self.history),
-            "rows": self.figures.rows,
+            "rows": self.rows,
             "seconds": self.seconds,
         }
         checkpoints.save(state, self.path)
         self.saved_at = time.monotonic()
 
     def resume(self, saved: dict[str, Any]) -> None:
-        """Go on from what :meth:`save` wrote."""
-        history = History.from_dict(saved["history"])
-        theirs, mine = saved["origin"], self.origin | self.history.settings
-        checkpoints.check_same_run(self.path, theirs | history.settings, mine)
+        checkpoints.check_same_run(self.path, saved["identity"], self.identity())
         self.net.load_state_dict(saved["net"])
         optimizers.load_state(self.optimizer, saved["optimizer"])
         self.scaler.load_state_dict(saved["scaler"])
+        history = History.from_dict(saved["history"])
         self.history = replace(history, machine=self.history.machine)
-        self.figures, self.seconds = Figures(saved["rows"]), saved["seconds"]
-        self.random = saved["random"] if saved["rows"] else None
+        self.rows, self.seconds = saved["rows"], saved["seconds"]
+        self.random = saved["random"] if self.rows else None

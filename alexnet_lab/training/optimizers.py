@@ -1,7 +1,7 @@
 """What moves the weights: an optimizer, its rate over a run, a loss for large logits.
 
 A schedule is a function of progress, 0 at the first step and 1 after the last, to a
-fraction of the peak rate. It has no state, so a resumed run goes on exactly.
+fraction of the peak rate.
 """
 
 from __future__ import annotations
@@ -14,28 +14,26 @@ from typing import Any
 import torch
 from torch import nn
 
-from alexnet_lab.training.precision import is_large
+from alexnet_lab.training.precision import is_large, require
 
 MakeOptimizer = Callable[[list[dict]], torch.optim.Optimizer]
 Schedule = Callable[[float], float]
 
 
 class TemperedCrossEntropy(nn.Module):
-    """Cross-entropy of logits that are divided by a temperature first. Taught in 02.
+    """Cross-entropy of logits (N, classes) divided by a temperature. Taught in 02.
 
-    For outputs whose differences grow large, such as the squared distances of the 1998
-    LeNet-5 once it draws: undivided, their softmax is nearly 0 or 1, and the training
-    rests on the few images that are wrong.
+    For outputs that differ by much, as the squared distances of the 1998 LeNet-5: their
+    softmax is nearly 0 or 1, and training would rest on the few images that are wrong.
     """
 
     def __init__(self, temperature: float) -> None:
         super().__init__()
-        if not temperature > 0:
-            raise ValueError(f"temperature={temperature}; use a number above 0")
+        require("temperature", temperature, temperature > 0, "a number above 0")
         self.temperature = temperature
 
     def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """(N, classes) and (N,) to the mean loss in nats."""
+        """The mean loss in nats; labels are int64 (N,)."""
         return nn.functional.cross_entropy(logits / self.temperature, labels)
 
     def extra_repr(self) -> str:
@@ -43,19 +41,14 @@ class TemperedCrossEntropy(nn.Module):
         return f"{self.temperature:g}"
 
 
-def check_rates(
-    learning_rate: float, momentum: float, weight_decay: float
-) -> dict[str, float]:
+def check_rates(rate: float, momentum: float, weight_decay: float) -> dict[str, float]:
     """The three as plain numbers; ValueError for what cannot be."""
-    if not isinstance(learning_rate, Real) or not 0 < learning_rate < math.inf:
-        raise ValueError(f"learning_rate={learning_rate!r}; use a number above 0")
-    if not 0 <= momentum < 1:
-        raise ValueError(f"momentum={momentum}; use a number from 0 to below 1")
-    if not weight_decay >= 0:
-        raise ValueError(f"weight_decay={weight_decay}; use 0 or more")
+    fine = isinstance(rate, Real) and 0 < rate < math.inf
+    require("learning_rate", rate, fine, "a number above 0")
+    require("momentum", momentum, 0 <= momentum < 1, "a number from 0 to below 1")
+    require("weight_decay", weight_decay, weight_decay >= 0, "0 or more")
     names = ("learning_rate", "momentum", "weight_decay")
-    rates = map(float, (learning_rate, momentum, weight_decay))
-    return dict(zip(names, rates, strict=True))
+    return dict(zip(names, map(float, (rate, momentum, weight_decay)), strict=True))
 
 
 def make_optimizer(
@@ -68,11 +61,8 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """The optimizer of that name, or the one that the function makes of the groups.
 
-    Weights decay; biases and one-dimensional scales do not: the 2012 code's
-    configuration files have ``wc=0`` for biases.
-
-    Raises:
-        ValueError: no optimizer has that name, or there is nothing to train.
+    Weights decay; biases and one-dimensional scales do not, as the 2012 code's files
+    have ``wc=0`` for biases. ValueError: no such name, or nothing to train.
     """
     trained = [p for p in net.parameters() if p.requires_grad]
     if not trained:
@@ -89,52 +79,35 @@ def make_optimizer(
     fused = True if on_cpu and is_large(net) else None
     if wanted == "sgd":
         return torch.optim.SGD(groups, learning_rate, momentum, fused=fused)
-    if wanted == "adamw":
-        return torch.optim.AdamW(groups, learning_rate, fused=fused)
-    raise ValueError(
-        f"optimizer={wanted!r}; use sgd, adamw, or a function from parameter groups "
-        "to an optimizer"
-    )
+    use = "sgd, adamw, or a function from parameter groups to an optimizer"
+    require("optimizer", wanted, wanted == "adamw", use)
+    return torch.optim.AdamW(groups, learning_rate, fused=fused)
 
 
 def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     """Go on from ``state``; whether a step is fused stays this machine's business."""
-    how = [
-        {key: group[key] for key in group.keys() & {"fused", "foreach"}}
-        for group in optimizer.param_groups
-    ]
+    fused = optimizer.param_groups[0].get("fused")
     optimizer.load_state_dict(state)
-    for group, mine in zip(optimizer.param_groups, how, strict=True):
-        group.update(mine)
-
-
-def cosine(progress: float) -> float:
-    """From 1 to 0 along half a cosine (Loshchilov and Hutter, 2017, no restarts)."""
-    return 0.5 * (1 + math.cos(math.pi * progress))
+    for group in optimizer.param_groups:
+        group["fused"] = fused
 
 
 def one_cycle(progress: float, warm_up: float = 0.25) -> float:
-    """Up from 1/25 in a straight line, then down to 0 (after Smith, 2018).
-
-    Taught in 07.
-    """
+    """Up from 1/25, then down to 0 (after Smith, 2018). Taught in 07."""
     if progress < warm_up:
         return 1 / 25 + (1 - 1 / 25) * progress / warm_up
     return (1 - progress) / (1 - warm_up)
 
 
 def steps(progress: float) -> float:
-    """Divided by 10 after each quarter, as AlexNet's was in spirit. Taught in 07.
-
-    The paper divided by 10 "when the validation error rate stopped improving", three
-    times in all; equal quarters need no one to watch.
-    """
+    """Divided by 10 after each quarter; the paper chose the times. Taught in 07."""
     return 10.0 ** -min(3, int(4 * progress))
 
 
 SCHEDULES: dict[str, Schedule] = {
     "constant": lambda progress: 1.0,
-    "cosine": cosine,
+    # Loshchilov and Hutter, 2017, without restarts
+    "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
     "one-cycle": one_cycle,
     "steps": steps,
 }
@@ -144,9 +117,6 @@ def choose_schedule(wanted: str | Schedule) -> Schedule:
     """The schedule of that name, or the function itself; ValueError for no name."""
     if callable(wanted):
         return wanted
-    if wanted not in SCHEDULES:
-        raise ValueError(
-            f"schedule={wanted!r}; use one of {', '.join(SCHEDULES)}, or a function "
-            "of progress in 0..1"
-        )
+    use = f"one of {', '.join(SCHEDULES)}, or a function of progress in 0..1"
+    require("schedule", wanted, wanted in SCHEDULES, use)
     return SCHEDULES[wanted]

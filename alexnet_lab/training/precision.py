@@ -16,19 +16,19 @@ WORTH_IT_ON_CPU = 30_000_000
 WORTH_IT_FROM = 1.3  # times float32's speed
 
 
+def require(name: str, value: object, fine: bool, use: str) -> None:
+    """Raise ValueError, with what to ``use`` instead, unless an option is ``fine``."""
+    if not fine:
+        raise ValueError(f"{name}={value!r}; use {use}")
+
+
 @dataclass(frozen=True)
 class Precision:
-    """A choice of type; weights stay in float32 whatever it is.
+    """A choice of type; weights stay in float32 whatever it is."""
 
-    Attributes:
-        name: ``float32``, ``bfloat16`` or ``float16``.
-        device_type: ``cpu``, ``cuda`` or ``mps``.
-        why: half a sentence for the one line that ``fit`` prints.
-    """
-
-    name: str
-    device_type: str
-    why: str
+    name: str  # float32, bfloat16 or float16
+    device_type: str  # cpu, cuda or mps
+    why: str  # half a sentence for the one line that ``fit`` prints
 
     def __str__(self) -> str:
         return f"{self.name} ({self.why})"
@@ -53,48 +53,41 @@ class Precision:
 def choose_precision(
     wanted: str | Precision, net: nn.Module, device: torch.device
 ) -> Precision:
-    """``wanted``, or for ``"auto"`` the type that trains this net fastest here.
+    """``wanted``, or for ``"auto"`` what trains this net fastest here. Taught in 07.
 
-    Taught in 07.
-
-    Raises:
-        ValueError: an unknown name, or a type that the device does not have.
+    ValueError: an unknown name, or a type that the device does not have.
     """
     if isinstance(wanted, Precision):
         return wanted
     if wanted == "auto":
-        return Precision(*_fastest(net, device))
-    if wanted not in ("float32", "bfloat16", "float16"):
-        raise ValueError(
-            f"precision={wanted!r}; use auto, float32, bfloat16 or float16"
-        )
-    if wanted == "float16" and device.type != "cuda":
-        raise ValueError(
-            "precision='float16' needs a CUDA GPU; use bfloat16 or float32"
-        )
+        name, why = _fastest(net, device)
+        return Precision(name, device.type, why)
+    known = wanted in ("float32", "bfloat16", "float16")
+    require("precision", wanted, known, "auto, float32, bfloat16 or float16")
+    there = wanted != "float16" or device.type == "cuda"
+    require("precision", wanted, there, "bfloat16 or float32: it needs a CUDA GPU")
     return Precision(wanted, device.type, "as asked")
 
 
-def _fastest(net: nn.Module, device: torch.device) -> tuple[str, str, str]:
+def _fastest(net: nn.Module, device: torch.device) -> tuple[str, str]:
     if device.type == "cuda":
         if torch.cuda.get_device_capability(device) >= (8, 0):
-            return "bfloat16", "cuda", "this GPU has bfloat16 units"
-        return "float16", "cuda", "this GPU has float16 but no bfloat16 units"
+            return "bfloat16", "this GPU has bfloat16 units"
+        return "float16", "this GPU has float16 but no bfloat16 units"
     if device.type != "cpu":
-        return "float32", device.type, "the safe choice on this device"
+        return "float32", "the safe choice on this device"
     if not is_large(net):
-        return "float32", "cpu", "the network is small"
+        return "float32", "the network is small"
     gain = bfloat16_gain()
     if gain >= WORTH_IT_FROM:
-        return "bfloat16", "cpu", f"{gain:.1f}× float32 on this processor"
-    return "float32", "cpu", "bfloat16 is no faster on this processor"
+        return "bfloat16", f"{gain:.1f}× float32 on this processor"
+    return "float32", "bfloat16 is no faster on this processor"
 
 
 def is_large(net: nn.Module) -> bool:
     """Whether a net has work enough for a type or step of its own to pay on a CPU.
 
-    An estimate: every weight works once, a convolution's 200 times. Exact counting
-    needs the input's shape, and is the ledger's business.
+    An estimate, for want of the input's shape: a convolution's weight works 200 times.
     """
     weights = [p for p in net.parameters() if p.dim() > 1]
     work = sum(p.numel() * (200 if p.dim() == 4 else 1) for p in weights)
@@ -103,23 +96,18 @@ def is_large(net: nn.Module) -> bool:
 
 @cache
 def bfloat16_gain() -> float:
-    """How many times faster a matrix product is in bfloat16 than in float32, here.
-
-    Measured once a process in a few hundredths of a second. A small product goes
-    first: a processor without bfloat16 units can be a hundred times slower in it, and
-    the large one would take seconds to say no.
-    """
+    """How many times faster a matrix product is in bfloat16 than in float32, here."""
+    # a small product first: without bfloat16 units it can be a hundred times slower
     gain = _gain(128)
     return gain if gain < 0.5 else _gain(768)
 
 
-def _gain(size: int, repeats: int = 5) -> float:
+def _gain(size: int) -> float:
     """The best of interleaved repeats: other work on the machine only adds time."""
     a = torch.ones(size, size)
-    b = a.to(torch.bfloat16)
     best = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
-    for _ in range(repeats + 1):  # the first one warms up
-        for x in (a, b):
+    for _ in range(6):  # the first one warms up
+        for x in (a, a.to(torch.bfloat16)):
             start = time.perf_counter()
             torch.mm(x, x)
             best[x.dtype] = min(best[x.dtype], time.perf_counter() - start)
