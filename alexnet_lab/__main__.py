@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
 
     ledger = commands.add_parser("ledger", help="a network's sizes, parameters, work")
     text = "channels, height, width, if not the model's own"
-    ledger.add_argument("--input", type=int, nargs=3, metavar=tuple("CHW"), help=text)
+    ledger.add_argument("--input", type=shape, metavar="C,H,W", help=text)
     ledger.add_argument("--verify", action="store_true", help="compare with torchinfo")
     ledger.set_defaults(run=_ledger)
 
@@ -135,6 +135,11 @@ def _chosen(options: argparse.Namespace) -> dict[str, Any]:
     return chosen
 
 
+def shape(text: str) -> tuple[int, ...]:
+    """(3, 227, 227) for 3,227,227."""
+    return tuple(int(number) for number in text.split(","))
+
+
 def _input(options: argparse.Namespace) -> tuple[int, int, int] | None:
     """(C, H, W) of a named model as ``--set`` makes it; None for one's own."""
     if options.model not in INPUTS:
@@ -161,7 +166,7 @@ def _ledger(options: argparse.Namespace) -> int:
 
     net, shape = _build(options), options.input or _input(options)
     if shape is None:
-        raise ValueError("a network of your own needs --input C H W")
+        raise ValueError("a network of your own needs --input C,H,W")
     book = ledger(net, shape)
     print(book)
     if not options.verify:

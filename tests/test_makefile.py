@@ -25,7 +25,7 @@ if sys.argv[1:3] == ["-m", "venv"]:
     real = [{python!r}, "-m", "venv", "--without-pip", sys.argv[3]]
     status = subprocess.call(real)
     (site,) = Path(sys.argv[3]).glob("lib/python*/site-packages")
-    for name in ("pip", "ipykernel", "jupyterlab", "pytest", "ruff"):
+    for name in ("pip", "ipykernel", "jupyterlab", "pytest", "ruff", "mypy"):
         (site / (name + ".py")).write_text({module!r})
     sys.exit(status)
 sys.exit(subprocess.call([{python!r}, *sys.argv[1:]]))
@@ -84,7 +84,7 @@ def test_environment_is_built_once_and_used(course):
     _, lines = make(course, "lab", "LAB_ARGS=--no-browser")
     assert [c for *_, c in lines] == ["jupyterlab --no-browser notebooks"]
     _, lines = make(course, "lint")
-    assert [c for *_, c in lines] == ["ruff check .", "ruff format --check ."]
+    assert [c for *_, c in lines] == ["ruff check .", "ruff format --check .", "mypy"]
     os.utime(course / "requirements.txt", (2**31, 2**31))
     said, lines = make(course, "test")
     assert [c.split()[0] for *_, c in lines] == ["pip", "ipykernel", "pytest"]

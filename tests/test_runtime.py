@@ -59,8 +59,7 @@ def test_ledger_command(capsys):
 
 def test_ledger_command_with_options(capsys):
     assert (
-        main(["ledger", "lenet5", "--set", "in_channels=3", "--input", "3", "28", "28"])
-        == 0
+        main(["ledger", "lenet5", "--set", "in_channels=3", "--input", "3,28,28"]) == 0
     )
     assert "62,006" in capsys.readouterr().out
 
@@ -70,10 +69,10 @@ def test_ledger_command_with_options(capsys):
     [
         (["ledger", "lenet6"], "no model is called 'lenet6'"),
         (
-            ["ledger", "nowhere:net", "--input", "1", "2", "3"],
+            ["ledger", "nowhere:net", "--input", "1,2,3"],
             "no model is called 'nowhere:net'",
         ),
-        (["ledger", "lenet5", "--input", "3", "28", "28"], "conv1"),
+        (["ledger", "lenet5", "--input", "3,28,28"], "conv1"),
         (["ledger", "lenet5", "--set", "pooling"], "write NAME=VALUE"),
         (["ledger", "lenet5", "--set", "pooling=mean"], "use one of average, max"),
     ],
