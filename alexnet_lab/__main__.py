@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alexnet_lab.plain_text import print_with_substitutes
+from alexnet_lab.environment import print_with_substitutes
 
 if TYPE_CHECKING:  # loaded by the commands that need it: doctor runs without PyTorch
     from torch import nn

@@ -1,7 +1,5 @@
 """Where and how long to compute: device, budget, versions."""
 
-from __future__ import annotations
-
 import ctypes
 import datetime
 import gc

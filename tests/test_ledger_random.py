@@ -11,7 +11,7 @@ from torch import nn
 from alexnet_lab import models
 from alexnet_lab.arithmetic import ledger
 from alexnet_lab.models import modern
-from alexnet_lab.models.layers import PartialConv2d, Subsampling
+from alexnet_lab.models.lenet import PartialConv2d, Subsampling
 from alexnet_lab.models.modern import Residual
 
 

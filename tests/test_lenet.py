@@ -7,8 +7,7 @@ from torch import nn
 
 from alexnet_lab import ledger
 from alexnet_lab.models import digit_bitmaps, lenet5, lenet5_1998
-from alexnet_lab.models.layers import PartialConv2d, ScaledTanh, Subsampling
-from alexnet_lab.models.lenet import C3_TABLE
+from alexnet_lab.models.lenet import C3_TABLE, PartialConv2d, ScaledTanh, Subsampling
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])

@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from alexnet_lab import ledger
+from alexnet_lab.environment import SUBSTITUTES, print_with_substitutes
 from alexnet_lab.models import lenet5
-from alexnet_lab.plain_text import SUBSTITUTES, print_with_substitutes
 
 SCRIPT = """
 from alexnet_lab import ledger

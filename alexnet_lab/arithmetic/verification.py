@@ -19,7 +19,7 @@ from torch.nn.parameter import is_lazy
 
 from alexnet_lab.arithmetic.layers import times
 from alexnet_lab.arithmetic.rules import Row
-from alexnet_lab.plain_text import printable
+from alexnet_lab.environment import printable
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ torchvision lists the files and transforms the pictures; here the sets are split
 folder that is not as it should be is explained.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ Both together are 110 MB, so no worker processes are needed. The files lie in
 torchvision's layout (``data/MNIST/raw/train-images-idx3-ubyte`` …), and it reads them.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import tempfile

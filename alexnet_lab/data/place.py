@@ -5,8 +5,6 @@ The data ship with the course, beside the package. A package that was installed
 for from the current folder upward, which finds them from a notebook.
 """
 
-from __future__ import annotations
-
 import os
 import shlex
 import subprocess

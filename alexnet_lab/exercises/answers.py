@@ -4,8 +4,6 @@ Used by `checking.py`. Answers are compared as plain Python values: numbers,
 texts, tuples and dictionaries of them.
 """
 
-from __future__ import annotations
-
 import math
 import numbers
 import reprlib

@@ -6,8 +6,6 @@ exercise is checked. Expected values are built by functions, so that they are co
 by the same code that the course explains, and never copied.
 """
 
-from __future__ import annotations
-
 import copy
 import dis
 import importlib

@@ -1,7 +1,5 @@
 """The exercises of notebook 10: LRN, intensity, luck, momentum, a footnote."""
 
-from __future__ import annotations
-
 from functools import cache
 from math import ceil, prod
 from typing import Any

@@ -1,7 +1,5 @@
 """Which pixels an answer hangs on: occlusion, and the gradient with its limits."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

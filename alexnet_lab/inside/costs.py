@@ -1,7 +1,5 @@
 """What each layer takes: seconds of its forward pass, bytes kept for the backward."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

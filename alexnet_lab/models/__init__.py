@@ -6,6 +6,7 @@ data or draws does not. The steps of notebook 10's study are in modern.py.
 """
 
 from alexnet_lab.models.alexnet import (
+    LocalResponseNorm,
     alexnet_2012,
     alexnet_mini,
     alexnet_one_tower,
@@ -14,7 +15,6 @@ from alexnet_lab.models.alexnet import (
     lrn_per_tower,
 )
 from alexnet_lab.models.lenet import C3_TABLE, digit_bitmaps, lenet5, lenet5_1998
-from alexnet_lab.models.normalisation import LocalResponseNorm
 from alexnet_lab.models.weights import load_torchvision_weights
 
 __all__ = [

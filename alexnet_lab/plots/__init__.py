@@ -6,12 +6,15 @@ changes a tensor, imports Matplotlib before a plot is made or, except `use_style
 changes its settings.
 """
 
-from alexnet_lab.plots.fields import draw_receptive_fields
 from alexnet_lab.plots.images import image_grid, labelled_rows
 from alexnet_lab.plots.network import draw_network, draw_networks
 from alexnet_lab.plots.results import compare_curves, confusion_matrix, curves
 from alexnet_lab.plots.style import LINES, show, use_style
-from alexnet_lab.plots.windows import draw_windows, draw_windows_2d
+from alexnet_lab.plots.windows import (
+    draw_receptive_fields,
+    draw_windows,
+    draw_windows_2d,
+)
 
 __all__ = [
     "LINES",

@@ -5,8 +5,6 @@
 Notebook 08 trains the same network for a moment; this makes the one that ships.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence

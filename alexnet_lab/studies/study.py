@@ -10,8 +10,6 @@ dropout, so that all variants of one seed can be compared in pairs. Variants are
 compared on the validation images; the test images are never looked at.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import shlex

@@ -6,8 +6,6 @@ nn.Sequential from (N, 1, 28, 28) to (N, 10). Weights start by He's rule, those 
 tanh network by Glorot's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

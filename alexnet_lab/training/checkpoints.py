@@ -1,7 +1,5 @@
 """Stopping and going on: files written whole or not at all, and Ctrl-C as a wish."""
 
-from __future__ import annotations
-
 import re
 import signal
 import threading

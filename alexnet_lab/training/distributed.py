@@ -4,8 +4,6 @@ Each gets its share of every batch; the gradients are averaged by
 DistributedDataParallel, so that N processes take the same steps as one.
 """
 
-from __future__ import annotations
-
 import atexit
 import gc
 import os

@@ -1,7 +1,5 @@
 """Counting what a network gets right: images are counted, never batches averaged."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial

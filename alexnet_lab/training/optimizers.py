@@ -4,8 +4,6 @@ A schedule is a function of progress, 0 at the first step and 1 after the last, 
 fraction of the peak rate.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from numbers import Real

@@ -1,7 +1,5 @@
 """Which floating-point type to compute in: what this machine is fast at."""
 
-from __future__ import annotations
-
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
