@@ -81,25 +81,13 @@ class PhotoCrops(Passes):
     Training crops come from the left 176 columns of the 256×256 squares, are mirrored
     at random and given other colours: contrast times exp(0.3·z), each of red, green
     and blue shifted by 0.15·z, with a z from N(0, 1) each. Held-out crops come from
-    the right 80 columns, which training never sees, and are left as they are.
-
-    Args:
-        batches: number of batches in a pass.
-        batch_size: crops in a batch.
-        held_out: serve the held-out crops, the same ones in every pass.
-        options: ``seed``, of places and colours, and ``device``; see :class:`Passes`.
-
-    Raises:
-        ValueError: a count below 1.
+    the right 80 columns, which training never sees, are left as they are, and are the
+    same in every pass of so many batches. Options are those of :class:`Passes`.
+    ValueError: a count below 1.
     """
 
     def __init__(
-        self,
-        batches: int,
-        batch_size: int = 64,
-        *,
-        held_out: bool = False,
-        **options: Any,
+        self, batches: int, batch_size: int = 64, held_out: bool = False, **options: Any
     ) -> None:
         check_positive("batches", batches)
         check_positive("batch_size", batch_size)
@@ -131,15 +119,12 @@ def prepared(pictures: Tensor) -> Tensor:
     return (pictures.float() / 255 - MIDDLE) / SPREAD
 
 
-def recoloured(
-    images: Tensor, generator: torch.Generator, strength: float = 0.3
-) -> Tensor:
-    """Give each image, float (B, 3, H, W), another contrast and tint of its own."""
+def recoloured(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Give each image, float (B, 3, H, W), a contrast and a tint of its own."""
     mean = images.mean(dim=(2, 3), keepdim=True)
     contrast = torch.randn(len(images), 1, 1, 1, generator=generator)
     tint = torch.randn(len(images), 3, 1, 1, generator=generator)
-    gain = (strength * contrast).exp()
-    return (images - mean) * gain + mean + strength / 2 * tint
+    return (images - mean) * (0.3 * contrast).exp() + mean + 0.15 * tint
 
 
 def main(arguments: Sequence[str]) -> int:

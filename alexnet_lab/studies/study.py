@@ -16,6 +16,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -215,17 +216,26 @@ def _line(run: Run) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command line; the exit status is 0 if all went well."""
-    options = _parser().parse_args(arguments)
-    settings = Settings(**{key: getattr(options, key) for key in asdict(Settings())})
+    parser = argparse.ArgumentParser(
+        prog="python -m alexnet_lab study variants",
+        description="Train variants of alexnet_mini, several seeds each.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--study", choices=["all", *STUDIES], default="all")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
+    parser.add_argument("--seeds", type=int, default=3, help="how many, from 0")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the record")
+    for name, value in asdict(Settings()).items():
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, type=type(value), default=value, help="of each run")
+    options = vars(parser.parse_args(arguments))
+    out, study = options.pop("out"), options.pop("study")
+    which = {"only": options.pop("only"), "seeds": options.pop("seeds")}
+    which["report"] = partial(print, flush=True)  # a log shows each run as it ends
+    settings = Settings(**options)
+    studies = list(STUDIES) if study == "all" else [study]
     try:
-        runs = run_study(
-            options.out,
-            studies=list(STUDIES) if options.study == "all" else [options.study],
-            only=options.only,
-            seeds=options.seeds,
-            settings=settings,
-            report=lambda line: print(line, flush=True),
-        )
+        runs = run_study(out, studies=studies, settings=settings, **which)
     except (ValueError, OSError) as error:
         print(f"study: {error}", file=sys.stderr)
         return 1
@@ -240,23 +250,5 @@ def main(arguments: Sequence[str]) -> int:
         "runs": len(runs),
         "training_seconds": round(sum(run["seconds"] for run in runs), 1),
     }
-    write_json(result, options.out / "result.json")
+    write_json(result, out / "result.json")
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m alexnet_lab study variants",
-        description="Train variants of alexnet_mini, several seeds each.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("--study", choices=["all", *STUDIES], default="all")
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
-    parser.add_argument("--seeds", type=int, default=3, help="how many, from 0")
-    for name, value in asdict(Settings()).items():
-        option = f"--{name.replace('_', '-')}"
-        parser.add_argument(option, type=type(value), default=value, help="of each run")
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder for runs.jsonl and result.json"
-    )
-    return parser
