@@ -210,8 +210,7 @@ def _train(options: argparse.Namespace) -> int:
     import torch
 
     from alexnet_lab import training
-    from alexnet_lab.files import write_json
-    from alexnet_lab.runtime import device, provenance
+    from alexnet_lab.runtime import device, provenance, write_json
     from alexnet_lab.training import checkpoints, distributed
 
     team = distributed.join(device())

@@ -21,7 +21,7 @@ NOTEBOOKS = sorted((PACKAGE.parent / "notebooks").glob("*.ipynb"))
 
 # From the bottom up; what stands on one floor knows nothing of its neighbours.
 FLOORS = (
-    ("environment", "files", "runtime"),
+    ("environment", "runtime"),
     ("arithmetic",),
     ("models",),
     ("training",),

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from alexnet_lab.data.batches import Batches, Normalisation, Splits, check_positive
 from alexnet_lab.data.place import damaged, data_folder
-from alexnet_lab.files import whole_file
+from alexnet_lab.runtime import whole_file
 
 FILES = (
     "train-images-idx3-ubyte",

@@ -17,9 +17,8 @@ from torch import Tensor, nn
 from alexnet_lab.data.augment import RandomCrop, RandomFlip
 from alexnet_lab.data.batches import Passes, check_positive
 from alexnet_lab.data.pictures import PHOTOS, photos
-from alexnet_lab.files import write_json
 from alexnet_lab.models import initialise_alexnet
-from alexnet_lab.runtime import provenance
+from alexnet_lab.runtime import provenance, write_json
 from alexnet_lab.training import checkpoints, evaluate, fit
 
 CROP = 67  # pixels: the smallest image that AlexNet's layers can read

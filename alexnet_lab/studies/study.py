@@ -24,8 +24,7 @@ import torch
 
 from alexnet_lab.arithmetic import ledger
 from alexnet_lab.data import fashion_mnist
-from alexnet_lab.files import whole_file, write_json
-from alexnet_lab.runtime import provenance
+from alexnet_lab.runtime import provenance, whole_file, write_json
 from alexnet_lab.studies.variants import STUDIES, Variant
 from alexnet_lab.training import TrainingDiverged, evaluate, fit
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from alexnet_lab.files import whole_file
+from alexnet_lab.runtime import whole_file
 
 
 class CheckpointError(RuntimeError):

@@ -10,7 +10,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from alexnet_lab.files import write_json
+from alexnet_lab.runtime import write_json
 
 
 @dataclass
