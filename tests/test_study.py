@@ -222,6 +222,17 @@ def test_command_line(tmp_path, trained, capsys):
     wanted = "python -m alexnet_lab study variants --study modern"
     assert result["command"].startswith(wanted)
     assert (result["runs"], result["epochs"], result["training_seconds"]) == (2, 1, 4)
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(result | {"note": "by hand", "date": "2000-01-01"}))
+    assert study.main([*command, "--out", str(tmp_path)]) == 0  # nothing to train
+    assert json.loads(path.read_text(encoding="utf-8"))["date"] == "2000-01-01"
+    more = [word if word != "2" else "3" for word in command]
+    assert study.main([*more, "--out", str(tmp_path)]) == 0
+    again = json.loads(path.read_text(encoding="utf-8"))
+    assert again["note"] == "by hand" and (again["runs"], again["date"] > "2020") == (
+        3,
+        True,
+    )
     assert study.main(["--only", "nothing", "--out", str(tmp_path)]) == 1
     assert "no variant 'nothing'" in capsys.readouterr().err
 

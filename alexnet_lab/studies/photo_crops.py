@@ -136,8 +136,11 @@ def main(arguments: Sequence[str]) -> int:
     torch.manual_seed(options.seed)
     net = photo_net()
     train = PhotoCrops(options.steps, seed=options.seed)
-    history = fit(net, train, learning_rate=0.03, weight_decay=5e-3, seed=options.seed)
+    settings: dict[str, Any] = {"learning_rate": 0.03, "weight_decay": 5e-3}
+    settings |= {"seed": options.seed, "checkpoint": options.out / "checkpoint.pt"}
+    history = fit(net, train, **settings)
     if history.interrupted:
+        print("interrupted; the same command goes on from here")
         return 1
     history.save(options.out / "history.json")
     checkpoints.save(net.state_dict(), options.out / "weights.pt")

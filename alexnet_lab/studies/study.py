@@ -241,6 +241,10 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here")
         return 1
+    path = out / "result.json"
+    old = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if old.get("runs") == len(runs):
+        return 0  # nothing was trained: the record keeps its day and machine
     command = f"python -m alexnet_lab study variants {shlex.join(arguments)}"
     result = {  # what a reader of the recorded study wants to know first
         **provenance(command, f"{torch.get_num_threads()} threads, float32"),
@@ -249,5 +253,5 @@ def main(arguments: Sequence[str]) -> int:
         "runs": len(runs),
         "training_seconds": round(sum(run["seconds"] for run in runs), 1),
     }
-    write_json(result, out / "result.json")
+    write_json(result | {key: old[key] for key in old.keys() & {"note"}}, path)
     return 0
