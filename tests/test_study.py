@@ -229,10 +229,7 @@ def test_command_line(tmp_path, trained, capsys):
     more = [word if word != "2" else "3" for word in command]
     assert study.main([*more, "--out", str(tmp_path)]) == 0
     again = json.loads(path.read_text(encoding="utf-8"))
-    assert again["note"] == "by hand" and (again["runs"], again["date"] > "2020") == (
-        3,
-        True,
-    )
+    assert (again["note"], again["runs"]) == ("by hand", 3) and again["date"] > "2020"
     assert study.main(["--only", "nothing", "--out", str(tmp_path)]) == 1
     assert "no variant 'nothing'" in capsys.readouterr().err
 
