@@ -217,6 +217,7 @@ class Drawing:
 
     def _polygon(self, points: list[Point], zorder: float, **style: Any) -> None:
         style = {"edgecolor": INK, "linewidth": 0.6, "joinstyle": "round", **style}
+        style["linestyle"] = "-"  # else older Matplotlib takes the next of the cycle
         self.ax.fill(*zip(*points, strict=True), zorder=zorder, **style)
 
     def _corner(self, i: int, lane: int) -> Point:
