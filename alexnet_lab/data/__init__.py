@@ -14,6 +14,7 @@ from alexnet_lab.data.augment import (
     compose,
 )
 from alexnet_lab.data.batches import Batches, Splits
+from alexnet_lab.data.cifar import cifar10
 from alexnet_lab.data.folders import image_folder, imagenette
 from alexnet_lab.data.idx import fashion_mnist, mnist, unpacked
 from alexnet_lab.data.pictures import photos
@@ -27,6 +28,7 @@ __all__ = [
     "RandomFlip",
     "RandomShift",
     "Splits",
+    "cifar10",
     "compose",
     "data_folder",
     "fashion_mnist",

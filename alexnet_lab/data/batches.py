@@ -21,7 +21,8 @@ Batch = tuple[Tensor, Tensor]
 # float images (B, C, H, W) in 0..1 and a generator, to images that may be smaller
 Augmentation = Callable[[Tensor, Generator], Tensor]
 # mean and standard deviation of pixels in 0..1: a number each, or one a channel
-Normalisation = tuple[float, float] | tuple[tuple[float, ...], tuple[float, ...]]
+# or, as the mean, an image (C, H, W)
+Normalisation = tuple[float, float] | tuple[tuple[float, ...] | Tensor, tuple[float, ...]]
 
 
 @dataclass(eq=False, repr=False)
@@ -53,8 +54,8 @@ class Passes:
             raise ValueError(f"padding={self.padding}: use 0 or more pixels")
         self.device = torch.device(self.device)  # from a name, too
         self.mean, self.deviation = (
-            torch.tensor(values, device=self.device).view(-1, 1, 1)
-            for values in self.normalise
+            value.to(self.device) if value.dim() == 3 else value.to(self.device).view(-1, 1, 1)
+            for value in map(torch.as_tensor, self.normalise)
         )
         self.epoch, self.rank, self.shares = 0, 0, 1
 

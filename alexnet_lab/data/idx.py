@@ -69,8 +69,8 @@ def fashion_mnist(
     Options: ``train_images``, so many of the shuffled training images, while validation
     and test stay the same; ``seed`` (0) of the split and the order; ``value_range``,
     what stands for black and white, where by default images are standardised;
-    ``augment``, for training batches only; ``padding`` and ``device``, see
-    :class:`Passes`.
+    ``augment``, for training batches only; ``held_out`` (5,000), the validation images;
+    ``padding`` and ``device``, see :class:`Passes`.
 
     Raises:
         ValueError: a size, count or range that cannot be.
@@ -99,11 +99,14 @@ def splits(
     train_images: int | None = None,
     seed: int = 0,
     value_range: tuple[float, float] | None = None,
+    held_out: int = VALIDATION_IMAGES,
     **options: Any,
 ) -> Splits:
-    """Hold 5,000 training images out; for the options see :func:`fashion_mnist`."""
+    """Hold training images out; for the options see :func:`fashion_mnist`."""
     images, labels, classes = train
-    most = len(labels) - VALIDATION_IMAGES
+    if not 0 <= held_out < len(labels):
+        raise ValueError(f"held_out={held_out}: use 0 to {len(labels) - 1:,}")
+    most = len(labels) - held_out
     train_images = most if train_images is None else train_images
     check_positive("train_images", train_images, most)
     if value_range:
@@ -112,12 +115,12 @@ def splits(
             raise ValueError(f"value_range={value_range}: black and white must differ")
         statistics = -black / (white - black), 1 / (white - black)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
-    held_out, chosen = order.tensor_split([VALIDATION_IMAGES])
+    kept, chosen = order.tensor_split([held_out])
     chosen = chosen[:train_images]
     options |= {"normalise": statistics, "seed": seed}
     return Splits(
         Batches(images[chosen], labels[chosen], classes, shuffle=True, **options),
-        Batches(images[held_out], labels[held_out], classes, **options),
+        Batches(images[kept], labels[kept], classes, **options),
         Batches(*test, **options),
     )
 
@@ -136,13 +139,13 @@ def unpacked(dataset: str) -> Path:
     try:
         return _unpack_all(dataset, root, root)
     except OSError:  # read-only, or full
-        return _unpack_all(dataset, root, Path(_temporary_folder().name))
+        return _unpack_all(dataset, root, Path(temporary_folder().name))
 
 
 def _unpack_all(dataset: str, root: Path, target: Path) -> Path:
     for name, wanted in zip(FILES, SHA256[dataset], strict=True):
         file = target / dataset / "raw" / name
-        if file.is_file() and _sha256(file.read_bytes()) == wanted:
+        if file.is_file() and sha256(file.read_bytes()) == wanted:
             continue
         content = _original(root / dataset / "raw" / f"{name}.gz", wanted)
         with whole_file(file) as opened:
@@ -151,7 +154,8 @@ def _unpack_all(dataset: str, root: Path, target: Path) -> Path:
 
 
 @cache
-def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+def temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder that goes when Python ends."""
     return tempfile.TemporaryDirectory("-alexnet_lab", ignore_cleanup_errors=True)
 
 
@@ -161,7 +165,7 @@ def _original(packed: Path, wanted: str) -> bytes:
         content = gzip.decompress(packed.read_bytes())
     except (EOFError, OSError, zlib.error) as error:
         raise damaged(packed, f"cannot be read ({error})") from error
-    found = _sha256(content)
+    found = sha256(content)
     if found != wanted:
         raise damaged(
             packed, f"is not the original file: SHA-256 {found}, expected {wanted}"
@@ -169,5 +173,6 @@ def _original(packed: Path, wanted: str) -> bytes:
     return content
 
 
-def _sha256(content: bytes) -> str:
+def sha256(content: bytes) -> str:
+    """The SHA-256 in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,142 @@
+"""CIFAR-10, whole: six sheets of pictures that ship, proven, unpacked, held in memory.
+
+Unpacked, they are the six files of the original's binary version: 10,000 records of a
+label and 3,072 pixels, one byte each, first all red ones, then green, then blue. The
+SHA-256 are theirs, so pixels and labels are proven together. Source: A. Krizhevsky,
+*Learning multiple layers of features from tiny images*, 2009.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from alexnet_lab.data.batches import Splits
+from alexnet_lab.data.idx import Images, sha256, splits, temporary_folder
+from alexnet_lab.data.place import DataFileError, damaged, data_folder
+from alexnet_lab.runtime import whole_file
+
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer")
+CLASSES += ("dog", "frog", "horse", "ship", "truck")
+FILES = (*(f"data_batch_{n}" for n in range(1, 6)), "test_batch")
+SHA256 = (
+    "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5",
+    "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed",
+    "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67",
+    "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48",
+    "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
+    "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
+)
+ACROSS = 100  # pictures in a sheet's row, and rows
+# Mean and standard deviation of the 50,000 training images, pixels in 0..1, as
+# published everywhere (tests/test_cifar.py recomputes them).
+MEAN = (0.49139968, 0.48215841, 0.44653091)
+DEVIATION = (0.24703223, 0.24348513, 0.26158784)
+
+
+def cifar10(image_size: int = 32, batch_size: int = 128, **options: Any) -> Splits:
+    """Small colour photographs: 45,000 training, 5,000 validation, 10,000 test images.
+
+    Ten classes, float32 (B, 3, image_size, image_size) and int64 (B,). Takes the
+    options of :func:`fashion_mnist`; and ``held_out=0`` trains on all 50,000, as the
+    published results do. ``mean_image=True`` gives the images as Krizhevsky's networks
+    read them: pixels of 0..255 minus the mean image of the 50,000. Taught in 03.
+
+    If the data folder holds the original's Python version in ``cifar-10-batches-py``
+    and not the sheets, torchvision reads that, after comparing each file's MD5.
+
+    Raises:
+        ValueError: a size or count that cannot be.
+        DataFileError: a sheet is missing, truncated or altered.
+    """
+    train, test = _pictures()
+    statistics: Any = (MEAN, DEVIATION)
+    if options.pop("mean_image", False):
+        statistics = train[0].float().mean(dim=0) / 255, (1 / 255,) * 3
+    options |= {"image_size": image_size, "batch_size": batch_size}
+    return splits(train, test, statistics, **options)
+
+
+def _pictures() -> tuple[Images, Images]:
+    root = data_folder()
+    python_version = root / "cifar-10-batches-py"
+    if python_version.is_dir() and not (root / "CIFAR10").is_dir():
+        return _from_torchvision(root)
+    try:
+        parts = [np.fromfile(path, np.uint8) for path in _unpacked(root, root)]
+    except OSError:  # read-only, or full
+        target = Path(temporary_folder().name)
+        parts = [np.fromfile(path, np.uint8) for path in _unpacked(root, target)]
+    table = torch.from_numpy(np.concatenate(parts).reshape(-1, 3073))
+    labels, pixels = table[:, 0].long(), table[:, 1:].reshape(-1, 3, 32, 32)
+    train, test = slice(50_000), slice(50_000, None)
+    return (
+        (pixels[train], labels[train], CLASSES),
+        (pixels[test], labels[test], CLASSES),
+    )
+
+
+def _unpacked(root: Path, target: Path) -> list[Path]:
+    """The six files, each written from its sheet unless it is there and whole."""
+    paths = []
+    for number, (name, wanted) in enumerate(zip(FILES, SHA256, strict=True)):
+        path = target / "CIFAR10" / "unpacked" / f"{name}.bin"
+        if not path.is_file() or sha256(path.read_bytes()) != wanted:
+            content = _original(root / "CIFAR10", number, wanted)
+            with whole_file(path) as file:
+                file.write(content)
+        paths.append(path)
+    return paths
+
+
+def _original(folder: Path, number: int, wanted: str) -> bytes:
+    sheet, labels = folder / f"{FILES[number]}.webp", folder / "labels.bin"
+    try:
+        chosen = labels.read_bytes()[number * 10_000 : (number + 1) * 10_000]
+    except OSError as error:
+        raise damaged(labels, f"cannot be read ({error})") from error
+    try:
+        content = records(sheet, chosen)
+    except (OSError, ValueError) as error:
+        raise damaged(sheet, f"cannot be read ({error})") from error
+    if sha256(content) != wanted:
+        problem = f"with {labels.name} is not the original: SHA-256 {sha256(content)}"
+        raise damaged(sheet, f"{problem}, expected {wanted}")
+    return content
+
+
+def records(sheet: Path, labels: bytes) -> bytes:
+    """A sheet's pictures with their labels, as the original's binary version has them.
+
+    ValueError: another number of pictures or labels.
+    """
+    with Image.open(sheet) as opened:
+        pixels = np.asarray(opened.convert("RGB"))
+    tiles = pixels.reshape(ACROSS, 32, ACROSS, 32, 3).transpose(0, 2, 4, 1, 3)
+    column = np.frombuffer(labels, np.uint8).reshape(ACROSS**2, 1)
+    return np.hstack([column, tiles.reshape(ACROSS**2, -1)]).tobytes()
+
+
+@cache
+def _from_torchvision(root: Path) -> tuple[Images, Images]:
+    from torchvision import datasets
+
+    try:
+        found = [datasets.CIFAR10(root, train=train) for train in (True, False)]
+    except RuntimeError as error:
+        raise DataFileError(
+            f"{root / 'cifar-10-batches-py'} is not the original: {error} Its files "
+            "are those of cifar-10-python.tar.gz."
+        ) from error
+    train, test = (
+        (
+            torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(),
+            torch.tensor(part.targets),
+            CLASSES,
+        )
+        for part in found
+    )
+    return train, test
