@@ -21,8 +21,7 @@ Batch = tuple[Tensor, Tensor]
 # float images (B, C, H, W) in 0..1 and a generator, to images that may be smaller
 Augmentation = Callable[[Tensor, Generator], Tensor]
 # mean and standard deviation of pixels in 0..1: a number each, or one a channel
-# or, as the mean, an image (C, H, W)
-Normalisation = tuple[float, float] | tuple[tuple[float, ...] | Tensor, tuple[float, ...]]
+Normalisation = tuple[float, float] | tuple[tuple[float, ...], tuple[float, ...]]
 
 
 @dataclass(eq=False, repr=False)
@@ -40,6 +39,7 @@ class Passes:
     image_size: int | None = None  # height and width to resize to; None: as they are
     padding: int = 0  # pixels of black added on each side, after augmentation
     normalise: Normalisation = (0.0, 1.0)
+    mean_image: Tensor | None = None  # (C, H, W) in 0..1, subtracted before all else
     shuffle: bool = False  # this is for training: a new order in every pass,
     augment: Augmentation | None = None  # and augmentation
     seed: int = 0  # of order and augmentation
@@ -54,8 +54,8 @@ class Passes:
             raise ValueError(f"padding={self.padding}: use 0 or more pixels")
         self.device = torch.device(self.device)  # from a name, too
         self.mean, self.deviation = (
-            value.to(self.device) if value.dim() == 3 else value.to(self.device).view(-1, 1, 1)
-            for value in map(torch.as_tensor, self.normalise)
+            torch.tensor(values, device=self.device).view(-1, 1, 1)
+            for values in self.normalise
         )
         self.epoch, self.rank, self.shares = 0, 0, 1
 
@@ -105,10 +105,12 @@ class Passes:
     def prepare(self, images: Tensor, generator: Generator | None = None) -> Tensor:
         """Bytes, uint8 (B, C, H, W), to float32 that a network gets.
 
-        In this order: 0..1, resized, augmented (only with a generator), padded,
-        normalised.
+        In this order: 0..1, less the mean image if there is one, resized, augmented
+        (only with a generator), padded, normalised.
         """
         x = images.to(self.device, non_blocking=True).float().div_(255)
+        if self.mean_image is not None:
+            x.sub_(self.mean_image.to(self.device))
         size = self.image_size
         if size and x.shape[-2:] != (size, size):
             # antialias matters only when shrinking, and is slow

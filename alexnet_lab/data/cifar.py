@@ -19,7 +19,7 @@ from alexnet_lab.data.idx import Images, sha256, splits, temporary_folder
 from alexnet_lab.data.place import DataFileError, damaged, data_folder
 from alexnet_lab.runtime import whole_file
 
-CLASSES = ("airplane", "automobile", "bird", "cat", "deer")
+CLASSES: tuple[str, ...] = ("airplane", "automobile", "bird", "cat", "deer")
 CLASSES += ("dog", "frog", "horse", "ship", "truck")
 FILES = (*(f"data_batch_{n}" for n in range(1, 6)), "test_batch")
 SHA256 = (
@@ -55,7 +55,8 @@ def cifar10(image_size: int = 32, batch_size: int = 128, **options: Any) -> Spli
     train, test = _pictures()
     statistics: Any = (MEAN, DEVIATION)
     if options.pop("mean_image", False):
-        statistics = train[0].float().mean(dim=0) / 255, (1 / 255,) * 3
+        options["mean_image"] = train[0].float().mean(dim=0) / 255
+        statistics = (0.0, 1 / 255)
     options |= {"image_size": image_size, "batch_size": batch_size}
     return splits(train, test, statistics, **options)
 

@@ -1,13 +1,13 @@
-"""Train the variants of alexnet_mini on the same images and budget, several seeds each.
+"""Train the variants of a study on the same images and budget, several seeds each.
 
-    python -m alexnet_lab study variants --seeds 3 --out data/runs/ablations
+    python -m alexnet_lab study short --seeds 5 --out data/runs/short
 
 Each run is one line of `runs.jsonl`, written when it ends, so that the same command
 goes on where it was stopped. Seeds loop outermost: an interrupted study has every
 variant at the same number of seeds, give or take one. A seed chooses the held-out
 validation images, the training images and their order, the first weights and the
-dropout, so that all variants of one seed can be compared in pairs. Variants are
-compared on the validation images; the test images are never looked at.
+dropout, so that all variants of one seed can be compared in pairs. Which images score
+a study says its `test`.
 """
 
 import argparse
@@ -15,103 +15,136 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from alexnet_lab.arithmetic import ledger
-from alexnet_lab.data import fashion_mnist
-from alexnet_lab.runtime import provenance, whole_file, write_json
-from alexnet_lab.studies.variants import STUDIES, Variant
-from alexnet_lab.training import TrainingDiverged, evaluate, fit
+from alexnet_lab.data import cifar10
+from alexnet_lab.runtime import device, provenance, whole_file, write_json
+from alexnet_lab.studies.variants import STUDIES, Study, Variant
+from alexnet_lab.training import TenViews, TrainingDiverged, checkpoints, evaluate, fit
 
-KNOWN_IMAGES = 5_000  # training images that are scored, too, without dropout
 Run = dict[str, Any]
+BATCH = 500  # images at a time for scoring
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What all runs of a study share.
+    """What all runs of a study share; by default as the study's table has it."""
 
-    The learning rate, the peak of fit's one-cycle schedule, is one for all. Of 0.01,
-    0.02, 0.05 and 0.1 the validation images chose 0.05, on 4,000 training images with
-    a seed that the study does not use: for the baseline 75.5, 76.0, 77.9 and 76.1 %,
-    for mini_global_pool 77.1, 80.4, 83.6 and 83.8 %. A variant that would like another
-    rate is at a disadvantage.
-    """
+    epochs: int
+    learning_rate: float
+    train_images: int | None = None  # None: all that there are
+    batch_size: int = 128
 
-    train_images: int = 20_000
-    epochs: int = 3
-    learning_rate: float = 0.05
-    batch_size: int = 64
+    @classmethod
+    def of(cls, study: Study) -> "Settings":
+        """The settings of a study in the table."""
+        return cls(study.epochs, study.learning_rate)
 
 
-def run_variant(variant: Variant, seed: int, settings: Settings) -> Run:
-    """Train one variant on Fashion-MNIST from one seed and score it.
+def run_variant(
+    name: str, variant: str, seed: int, settings: Settings, out: Path | None = None
+) -> Run:
+    """Train one variant of a study on CIFAR-10 from one seed and score it.
 
     Returns:
-        seed, parameters, macs (for one image), the settings, and train_accuracy (on up
-        to 5,000 of the training images, without dropout and augmentation),
-        validation_accuracy, validation_loss (nats), seconds (of training).
+        seed, parameters, macs (for one image), the settings, train_curve (accuracy of
+        each pass, gathered while the weights change), accuracy and loss (nats) on the
+        images that score this study, accuracy of ten views where it has them, seconds
+        (of training), machine. The weights of seed 0 of a study with ten views are
+        written into ``out``.
 
     Raises:
         TrainingDiverged: the loss is no longer finite.
         KeyboardInterrupt: the training was interrupted.
     """
-    images = {"train_images": settings.train_images, "seed": seed}
-    train, validation, _ = fashion_mnist(
-        batch_size=settings.batch_size, augment=variant.augment, **images
-    )
+    study = STUDIES[name]
+    chosen = study.variants[variant]
+    images = {"seed": seed, "train_images": settings.train_images, **study.images}
+    images |= {"held_out": 0} if study.test else {}
+    train = cifar10(batch_size=settings.batch_size, **images).train
+    train.augment = chosen.augment
+    known = cifar10(batch_size=BATCH, **images)
+    scored = known.test if study.test else known.validation
     torch.manual_seed(seed)
-    net = variant.build()
-    book = ledger(net, (1, 28, 28))  # before fit moves the net to its device
-    history = fit(
-        net,
-        train,
-        validation,
-        epochs=settings.epochs,
-        learning_rate=settings.learning_rate,
-        seed=seed,
-        precision="float32",  # the same for all, whatever their size
-        channels_last=True,  # on a CPU a third faster
-        quiet=True,
-    )
+    net = chosen.build()
+    book = ledger(net, _read_by(chosen, train))  # before fit moves it to its device
+    history = fit(net, train, **_options(chosen, net, settings, seed))
     if history.interrupted:
         raise KeyboardInterrupt
-    images["train_images"] = min(settings.train_images, KNOWN_IMAGES)
-    known = fashion_mnist(batch_size=500, **images).train
-    return {
+    side, padding = study.view or (32, 0)
+    score = evaluate(_centred(net, side), scored)
+    run = {
         "seed": seed,
         "parameters": book.total_parameters,
         "macs": book.total_macs,
         **asdict(settings),
-        "train_accuracy": evaluate(net, known).accuracy,
-        "validation_accuracy": history.last.validation_accuracy,
-        "validation_loss": history.last.validation_loss,
+        "train_curve": [round(e.train_accuracy, 5) for e in history.epochs],
+        "accuracy": score.accuracy,
+        "loss": score.loss,
         "seconds": round(history.seconds, 1),
+        "machine": history.machine,
     }
+    if study.view:
+        run["ten_views"] = evaluate(TenViews(net, side, padding), scored).accuracy
+        if out is not None and seed == 0:
+            weights = {key: value.cpu() for key, value in net.state_dict().items()}
+            checkpoints.save(weights, out / f"{variant}.pt")
+    return run
+
+
+def _options(
+    variant: Variant, net: nn.Sequential, settings: Settings, seed: int
+) -> dict[str, Any]:
+    """What fit gets: the study's settings, then what the variant wants instead."""
+    own = variant.options
+    shared = {"epochs": settings.epochs, "learning_rate": settings.learning_rate}
+    wanted = own(net=net, epochs=settings.epochs) if callable(own) else own
+    # the same for all, whatever their size
+    fixed = {"precision": "float32", "channels_last": True, "quiet": True}
+    return {**shared, **wanted, **fixed, "seed": seed}
+
+
+def _read_by(variant: Variant, train: Any) -> tuple[int, int, int]:
+    """The shape of an image as the network gets it: augmentation may crop it."""
+    one = train.prepare(train.images[:1], torch.Generator(train.device))
+    return tuple(one.shape[1:])
+
+
+def _centred(net: nn.Sequential, side: int) -> nn.Module:
+    """The network, reading the middle of an image if it is trained on crops."""
+    from torchvision.transforms import v2
+
+    return net if side == 32 else nn.Sequential(v2.CenterCrop(side), net)
 
 
 def run_study(
+    name: str,
     out: str | Path | None = None,
     *,
-    studies: Sequence[str] = tuple(STUDIES),
     only: Sequence[str] = (),
-    seeds: int = 3,
+    seeds: int = 5,
     settings: Settings | None = None,
+    workers: int = 1,
     report: Callable[[str], object] = print,
 ) -> list[Run]:
     """Train every variant from every seed, leaving out the runs that ``out`` holds.
 
     Args:
+        name: of the study, see ``STUDIES``.
         out: folder of `runs.jsonl`; None keeps the runs in memory only.
-        studies: "ablation", "modern" or both.
-        only: names of variants; by default all of the studies.
+        only: names of variants; by default all of the study.
         seeds: 0 to seeds − 1.
-        settings: what all runs share.
+        settings: what all runs share, if not what the study's table says.
+        workers: so many processes at once; worth it on a GPU.
         report: called with one line a run.
 
     Returns:
@@ -122,32 +155,53 @@ def run_study(
         ValueError: an unknown study or variant; ``out`` holds runs of other settings.
         KeyboardInterrupt: interrupted; every finished run is on the disk.
     """
-    settings = settings or Settings()
-    wanted = list(_wanted(studies, only))
+    wanted = _wanted(name, only)
+    settings = settings or Settings.of(STUDIES[name])
     if seeds < 1:
         raise ValueError(f"seeds={seeds}: use at least 1")
     path = Path(out) / "runs.jsonl" if out else None
     done = {_key(run): run for run in _resume(path, settings)}
-    result = []
-    for key in [(study, name, seed) for seed in range(seeds) for study, name in wanted]:
-        study, name, seed = key
-        if key not in done:
-            try:
-                scores = run_variant(STUDIES[study][name], seed, settings)
-            except TrainingDiverged as error:
-                report(f"seed {seed}  {name}: left out, {error}")
-                continue
-            done[key] = {"study": study, "variant": name, **scores}
-            if path:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with path.open("a", encoding="utf-8", newline="\n") as file:
-                    file.write(_line(done[key]))  # closed, and so flushed, at once
-            report(
-                f"seed {seed}  {study:8}  {name:16}  validation "
-                f"{scores['validation_accuracy']:.2%}  {scores['seconds']:.0f} s"
-            )
-        result.append(done[key])
-    return result
+    keys = [(name, variant, seed) for seed in range(seeds) for variant in wanted]
+    missing = [key for key in keys if key not in done]
+    train = partial(_attempt, settings=settings, out=path and path.parent)
+    for key, scores in _each(train, missing, workers):
+        _, variant, seed = key
+        if isinstance(scores, TrainingDiverged):
+            report(f"seed {seed}  {variant}: left out, {scores}")
+            continue
+        done[key] = {"study": name, "variant": variant, **scores}
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8", newline="\n") as file:
+                file.write(_line(done[key]))  # closed, and so flushed, at once
+        report(
+            f"seed {seed}  {name}  {variant:20}  {scores['accuracy']:.2%}  "
+            f"{scores['seconds']:.0f} s"
+        )
+    return [done[key] for key in keys if key in done]
+
+
+def _attempt(
+    key: tuple[str, str, int], settings: Settings, out: Path | None
+) -> Run | TrainingDiverged:
+    """A run, or why it diverged: an exception of ours could not leave its process."""
+    try:
+        return run_variant(*key, settings, out)
+    except TrainingDiverged as error:
+        return error
+
+
+def _each(
+    train: Callable[..., Any], keys: Sequence[Any], workers: int
+) -> Iterator[tuple[Any, Any]]:
+    """Train each key, here or in processes of their own, and give what came of it."""
+    if workers == 1:
+        yield from ((key, train(key)) for key in keys)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        futures = {pool.submit(train, key): key for key in keys}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
 
 
 def read_runs(path: str | Path) -> list[Run]:
@@ -175,16 +229,14 @@ def read_runs(path: str | Path) -> list[Run]:
     return runs
 
 
-def _wanted(studies: Sequence[str], only: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield (study, variant), or say which names there are."""
-    for study in studies:
-        if study not in STUDIES:
-            raise ValueError(f"no study {study!r}; there are {', '.join(STUDIES)}")
-    names = [(study, name) for study in studies for name in STUDIES[study]]
-    there = [name for _, name in names]
-    if unknown := [name for name in only if name not in there]:
+def _wanted(name: str, only: Sequence[str]) -> list[str]:
+    """The names of the variants, or say which there are."""
+    if name not in STUDIES:
+        raise ValueError(f"no study {name!r}; there are {', '.join(STUDIES)}")
+    there = list(STUDIES[name].variants)
+    if unknown := [variant for variant in only if variant not in there]:
         raise ValueError(f"no variant {unknown[0]!r}; there are {' | '.join(there)}")
-    return (pair for pair in names if not only or pair[1] in only)
+    return [variant for variant in there if not only or variant in only]
 
 
 def _key(run: Run) -> tuple[str, str, int]:
@@ -213,28 +265,28 @@ def _line(run: Run) -> str:
     return json.dumps(run, ensure_ascii=False) + "\n"
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(name: str, arguments: Sequence[str]) -> int:
     """Run the command line; the exit status is 0 if all went well."""
     parser = argparse.ArgumentParser(
-        prog="python -m alexnet_lab study variants",
-        description="Train variants of alexnet_mini, several seeds each.",
+        prog=f"python -m alexnet_lab study {name}",
+        description="Train variants of a network on CIFAR-10, several seeds each.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--study", choices=["all", *STUDIES], default="all")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
-    parser.add_argument("--seeds", type=int, default=3, help="how many, from 0")
+    parser.add_argument("--seeds", type=int, default=5, help="how many, from 0")
+    parser.add_argument("--workers", type=int, default=1, help="processes, for a GPU")
     parser.add_argument("--out", type=Path, required=True, help="folder of the record")
-    for name, value in asdict(Settings()).items():
-        option = f"--{name.replace('_', '-')}"
-        parser.add_argument(option, type=type(value), default=value, help="of each run")
+    for key, value in asdict(Settings.of(STUDIES[name])).items():
+        option, kind = f"--{key.replace('_', '-')}", type(value)
+        kind = int if value is None else kind
+        parser.add_argument(option, type=kind, default=value, help="of each run")
     options = vars(parser.parse_args(arguments))
-    out, study = options.pop("out"), options.pop("study")
-    which = {"only": options.pop("only"), "seeds": options.pop("seeds")}
+    out = options.pop("out")
+    which = {key: options.pop(key) for key in ("only", "seeds", "workers")}
     which["report"] = partial(print, flush=True)  # a log shows each run as it ends
     settings = Settings(**options)
-    studies = list(STUDIES) if study == "all" else [study]
     try:
-        runs = run_study(out, studies=studies, settings=settings, **which)
+        runs = run_study(name, out, settings=settings, **which)
     except (ValueError, OSError) as error:
         print(f"study: {error}", file=sys.stderr)
         return 1
@@ -245,13 +297,19 @@ def main(arguments: Sequence[str]) -> int:
     old = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if old.get("runs") == len(runs):
         return 0  # nothing was trained: the record keeps its day and machine
-    command = f"python -m alexnet_lab study variants {shlex.join(arguments)}"
+    where = device()
+    chip = torch.cuda.get_device_name(where) if where.type == "cuda" else where.type
+    command = f"python -m alexnet_lab study {name} {shlex.join(arguments)}"
+    scored = "the 10,000 test images" if STUDIES[name].test else _VALIDATION
     result = {  # what a reader of the recorded study wants to know first
-        **provenance(command, f"{torch.get_num_threads()} threads, float32"),
-        "compared_on": "5,000 validation images a seed; the test images are not used",
+        **provenance(command, f"{chip}, float32, {which['workers']} at a time"),
+        "scored_on": scored,
         **asdict(settings),
         "runs": len(runs),
         "training_seconds": round(sum(run["seconds"] for run in runs), 1),
     }
     write_json(result | {key: old[key] for key in old.keys() & {"note"}}, path)
     return 0
+
+
+_VALIDATION = "5,000 validation images a seed; the test images are not used"

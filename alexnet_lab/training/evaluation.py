@@ -37,6 +37,32 @@ class Predictions(NamedTuple):
     probabilities: torch.Tensor  # float32 (N, classes)
 
 
+class TenViews(nn.Module):
+    """A network that looks at each image ten times: the paper's test. Taught in 06.
+
+    Four corners and the centre, and their mirror images; the ten *probabilities* are
+    averaged, and their logarithm stands for the logits.
+
+    Args:
+        net: the trained network.
+        size: height and width of a view in pixels.
+        padding: pixels of black that widen the image first, where a view is as large.
+    """
+
+    def __init__(self, net: nn.Module, size: int, padding: int = 0) -> None:
+        super().__init__()
+        self.net, self.size, self.padding = net, size, padding
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) to (N, classes)."""
+        from torchvision.transforms.v2 import functional as transforms
+
+        wide = nn.functional.pad(x, [self.padding] * 4)
+        views = transforms.ten_crop(wide, [self.size, self.size])
+        seen = [self.net(view).float().softmax(dim=1) for view in views]
+        return torch.stack(seen).mean(dim=0).log()
+
+
 def evaluate(
     net: nn.Module,
     batches: Iterable[Batch],

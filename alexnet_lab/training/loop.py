@@ -57,7 +57,8 @@ def fit(
         validation: evaluated after each epoch; never trained on.
         learning_rate: the peak of the schedule.
         optimizer: ``"sgd"`` (with ``momentum``), ``"adamw"``, or a function from
-            parameter groups to a ``torch.optim.Optimizer``.
+            parameter groups to a ``torch.optim.Optimizer``; a group's ``rate_factor``,
+            if it has one, multiplies its rate.
         weight_decay: on weights only, not on biases and normalisation layers.
         schedule: ``"one-cycle"``, ``"cosine"``, ``"steps"``, ``"constant"``, or a
             function from progress in 0..1 to a fraction of ``learning_rate``.
@@ -222,7 +223,8 @@ class _Run:
         progress = (self.epoch * steps + self.done) / (self.epochs * steps)
         peak = self.history.settings["learning_rate"]
         for group in self.optimizer.param_groups:
-            group["lr"] = peak * float(self.schedule(progress))
+            factor = group.get("rate_factor", 1.0)  # of a group with a rate of its own
+            group["lr"] = peak * factor * float(self.schedule(progress))
 
     def note(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         hits = (logits.detach().argmax(dim=1) == labels).sum()
