@@ -110,6 +110,7 @@ def _options(
     wanted = own(net=net, epochs=settings.epochs) if callable(own) else own
     # the same for all, whatever their size
     fixed = {"precision": "float32", "channels_last": True, "quiet": True}
+    fixed |= {"cuda_graph": True}
     return {**shared, **wanted, **fixed, "seed": seed}
 
 

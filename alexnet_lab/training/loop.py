@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from alexnet_lab.runtime import device as best_device
 from alexnet_lab.training import checkpoints, distributed, optimizers
 from alexnet_lab.training.evaluation import Batch, evaluate, length_of
+from alexnet_lab.training.graphs import Replayed, Step
 from alexnet_lab.training.history import EpochRecord, History, Progress
 from alexnet_lab.training.precision import Precision, choose_precision, require
 
@@ -41,6 +42,7 @@ def fit(
     loss: nn.Module | None = None,
     precision: str = "auto",
     channels_last: bool | None = None,
+    cuda_graph: bool = False,
     checkpoint: str | Path | None = None,
     seed: int = 0,
     device: torch.device | str | None = None,
@@ -66,6 +68,8 @@ def fit(
         precision: ``"float32"``, ``"bfloat16"``, ``"float16"`` (CUDA), or ``"auto"``:
             what a resumed run began with, else what is fast here.
         channels_last: store images pixel by pixel; by default in 16 bits and on a CPU.
+        cuda_graph: on a CUDA GPU replay the step as one launch, which makes small
+            networks several times faster; see :mod:`alexnet_lab.training.graphs`.
         checkpoint: a file that is written after every epoch and every minute. If it is
             there already, the run goes on from it, bit for bit as if never stopped.
         seed: of the global generator (dropout); the order is that of ``train``.
@@ -101,6 +105,8 @@ def fit(
     )
     if saved:
         run.resume(saved)
+    if cuda_graph and team.device.type == "cuda" and team.size == 1:
+        run.step = Replayed(run.step, run.optimizer)
     with checkpoints.interruptible() as stop, suppress(KeyboardInterrupt):
         _train(run, stop)
     run.history.interrupted = run.epoch < run.epochs
@@ -109,22 +115,16 @@ def fit(
 
 
 def _train(run: _Run, stop: Event) -> None:
-    """The loop: forward, loss, zero, backward, step, as in notebook 02."""
+    """The loop of notebook 02; its step is `_Run.one_step`."""
     where = run.team.device
     while run.epoch < run.epochs and not stop.is_set():
         run.net.train()
         start = time.perf_counter() - run.seconds
         for images, labels in run.rest_of_epoch():
-            images, labels = images.to(where), labels.to(where)
+            images = images.to(where).contiguous(memory_format=run.layout)
+            labels = labels.to(where)
             run.set_learning_rate()
-            with run.precision.autocast():
-                logits = run.forward(images.contiguous(memory_format=run.layout))
-                loss = run.loss(logits.float(), labels)
-            loss = run.team.weigh(loss, logits)  # alone: as it is
-            run.optimizer.zero_grad()
-            run.scaler.scale(loss).backward()  # only float16 is scaled
-            run.scaler.step(run.optimizer)
-            run.scaler.update()
+            loss, logits = run.step(images, labels)
             run.note(loss, logits, labels)
             run.seconds = time.perf_counter() - start
             if run.pause(stop):
@@ -190,6 +190,7 @@ class _Run:
     def __post_init__(self) -> None:
         self.forward = self.team.wrap(self.net.to(memory_format=self.layout))
         self.scaler = self.precision.scaler()
+        self.step: Step = self.one_step
         self.saved_at = time.monotonic()
         self.epochs: int = self.history.settings["epochs"]
         threads, size = torch.get_num_threads(), self.team.size
@@ -199,6 +200,18 @@ class _Run:
             f"{self.precision}{', channels last' if last else ''}"
             f"{f', {size} processes' if size > 1 else ''}"
         )
+
+    def one_step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Forward, loss, zero, backward, step, as in notebook 02."""
+        with self.precision.autocast():
+            logits = self.forward(images)
+            loss = self.loss(logits.float(), labels)
+        loss = self.team.weigh(loss, logits)  # alone: as it is
+        self.optimizer.zero_grad()
+        self.scaler.scale(loss).backward()  # only float16 is scaled
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return loss, logits
 
     @property
     def epoch(self) -> int:  # whole ones
@@ -224,7 +237,11 @@ class _Run:
         peak = self.history.settings["learning_rate"]
         for group in self.optimizer.param_groups:
             factor = group.get("rate_factor", 1.0)  # of a group with a rate of its own
-            group["lr"] = peak * factor * float(self.schedule(progress))
+            rate = peak * factor * float(self.schedule(progress))
+            if isinstance(group["lr"], Tensor):  # of a recorded step
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
 
     def note(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         hits = (logits.detach().argmax(dim=1) == labels).sum()
@@ -275,7 +292,7 @@ class _Run:
             score = evaluate(self.net, self.validation, *how)
             self.history.check(score.loss, self.path)  # by the epoch's last step
             validation = score.loss, score.accuracy
-        rate = self.optimizer.param_groups[0]["lr"]
+        rate = float(self.optimizer.param_groups[0]["lr"])
         self.history.epochs.append(
             EpochRecord(self.epoch + 1, *self.totals(), *validation, rate, self.seconds)
         )

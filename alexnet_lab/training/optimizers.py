@@ -73,8 +73,9 @@ def make_optimizer(
         return wanted(groups)
     # For a large network on a CPU one pass over the weights takes a third of the time:
     # weights, gradients and momentum do not fit the caches. Elsewhere PyTorch chooses.
-    on_cpu = all(p.device.type == "cpu" for p in net.parameters())
-    fused = True if on_cpu and is_large(net) else None
+    # On a CUDA GPU a step in one kernel, which a graph can hold.
+    kinds = {p.device.type for p in net.parameters()}
+    fused = True if kinds == {"cuda"} or kinds == {"cpu"} and is_large(net) else None
     if wanted == "sgd":
         return torch.optim.SGD(groups, learning_rate, momentum, fused=fused)
     use = "sgd, adamw, or a function from parameter groups to an optimizer"
@@ -88,6 +89,7 @@ def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     optimizer.load_state_dict(state)
     for group in optimizer.param_groups:
         group["fused"] = fused
+        group["lr"] = float(group["lr"])  # a recorded step had it on its device
 
 
 def one_cycle(progress: float, warm_up: float = 0.25) -> float:

@@ -79,7 +79,8 @@ def _sgd(
             continue
         own.append({"params": [layer.weight], "weight_decay": decay.get(name, 0.0)})
         own.append({"params": [layer.bias], "rate_factor": BIAS_RATE / RATE})
-    return torch.optim.SGD(own, RATE, momentum=0.9)
+    on_gpu = any(parameter.is_cuda for parameter in net.parameters())
+    return torch.optim.SGD(own, RATE, momentum=0.9, fused=True if on_gpu else None)
 
 
 def _cut(progress: float, at: list[float]) -> float:
