@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, NamedTuple
 
@@ -84,7 +84,7 @@ class Passes:
                 generator = self._generator(epoch, number) if training else None
                 yield self.prepare(images, generator), labels.to(self.device)
 
-    def _fetch(self, chosen: Iterable[Tensor], epoch: int) -> Iterator[Batch]:
+    def _fetch(self, chosen: Sequence[Tensor], epoch: int) -> Iterator[Batch]:
         """The images, uint8 (B, C, H, W), and labels of each batch's numbers (B,)."""
         raise NotImplementedError
 
@@ -153,9 +153,11 @@ class Batches(Passes):
         height, width = (self.image_size or side for side in images.shape[-2:])
         self.image_shape = (images.shape[1], height + border, width + border)
 
-    def _fetch(self, chosen: Iterable[Tensor], epoch: int) -> Iterator[Batch]:
-        for numbers in chosen:
-            here = numbers.to(self.device)
+    def _fetch(self, chosen: Sequence[Tensor], epoch: int) -> Iterator[Batch]:
+        # All numbers go there at once: each transfer would wait for a GPU's last step.
+        sizes = [len(numbers) for numbers in chosen]
+        order = torch.cat([*chosen, torch.arange(0)]).to(self.device)
+        for here in order.split(sizes):
             yield self.images[here], self.labels[here]
 
 

@@ -43,6 +43,7 @@ class Settings:
     learning_rate: float
     train_images: int | None = None  # None: all that there are
     batch_size: int = 128
+    precision: str = "float32"
 
     @classmethod
     def of(cls, study: Study) -> "Settings":
@@ -109,8 +110,7 @@ def _options(
     shared = {"epochs": settings.epochs, "learning_rate": settings.learning_rate}
     wanted = own(net=net, epochs=settings.epochs) if callable(own) else own
     # the same for all, whatever their size
-    fixed = {"precision": "float32", "channels_last": True, "quiet": True}
-    fixed |= {"cuda_graph": True}
+    fixed = {"precision": settings.precision, "cuda_graph": True, "quiet": True}
     return {**shared, **wanted, **fixed, "seed": seed}
 
 

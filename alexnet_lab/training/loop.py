@@ -251,12 +251,11 @@ class _Run:
         """Read what is pending, of the whole team, and see that it is finite."""
         if not self.pending:
             return
-        new = [
-            torch.stack([loss.float(), hits.float(), loss.new_tensor(count).float()])
-            for loss, hits, count in self.pending
-        ]
+        losses, hits_each, counts = zip(*self.pending, strict=True)
         self.pending.clear()
-        for loss, hits, count in self.team.total(torch.stack(new)).tolist():
+        columns = [torch.stack(losses).float(), torch.stack(hits_each).float()]
+        columns.append(torch.tensor(counts).to(columns[0]))
+        for loss, hits, count in self.team.total(torch.stack(columns, 1)).tolist():
             loss /= self.team.size
             self.history.check(loss, self.path)
             self.history.batch_losses.append(loss)
