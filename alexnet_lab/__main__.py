@@ -79,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
         )
 
     study = commands.add_parser("study", help="a long recorded run")
-    studies = ["short", "long", "modern", "figure1", "lrn", "80sec", "18pct", "alexnet"]
+    studies = ["short", "long", "modern", "figure1", "lrn", "80sec", "18pct"]
+    studies += ["quick", "alexnet"]
     study.add_argument("name", choices=studies)
     study.add_argument("rest", nargs=argparse.REMAINDER, help="NAME --help lists them")
     study.set_defaults(run=_study)

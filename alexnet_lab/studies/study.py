@@ -48,7 +48,7 @@ class Settings:
     @classmethod
     def of(cls, study: Study) -> "Settings":
         """The settings of a study in the table."""
-        return cls(study.epochs, study.learning_rate)
+        return cls(study.epochs, study.learning_rate, batch_size=study.batch_size)
 
 
 def run_variant(

@@ -70,6 +70,7 @@ class Study:
         test: train on all 50,000 images and score the 10,000 test images, as published
             results do; else 5,000 are held out for each seed and scored.
         epochs, learning_rate: passes, and the peak of fit's one-cycle schedule.
+        batch_size: images a step.
         images: further options of ``cifar10``.
         view: pixels of the ten views that score the test images, and of padding.
     """
@@ -77,6 +78,7 @@ class Study:
     variants: dict[str, Variant]
     epochs: int
     learning_rate: float = 0.05
+    batch_size: int = 128
     test: bool = False
     images: dict[str, Any] = field(default_factory=dict)
     view: tuple[int, int] | None = None
@@ -141,6 +143,11 @@ def four_layers() -> nn.Sequential:
     """
     net = changed(krizhevsky_18pct(), rnorm1=None, rnorm2=None)
     return initialise_alexnet(net, "he")
+
+
+def quick_80sec() -> nn.Sequential:
+    """Krizhevsky's quickest network, weights by He's rule: it then learns at once."""
+    return initialise_alexnet(krizhevsky_80sec(), "he")
 
 
 def lenet5_cifar() -> nn.Sequential:
@@ -208,6 +215,7 @@ STUDIES: dict[str, Study] = {
     "modern": Study(MODERN, 64),
     "figure1": Study(FIGURE_1, 15),
     "lrn": Study(LRN, 160, test=True, images=_HIS, view=(24, 0)),
+    "quick": Study({"80sec": Variant(quick_80sec, None)}, 4, 0.03, 64, test=True),
     "80sec": Study(
         {"80sec": Variant(krizhevsky_80sec, None, options=partial(recipe, "80sec"))},
         10, test=True, images=_HIS,
