@@ -13,8 +13,6 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["describe", "equal", "kind_of", "plain", "same_kind"]
-
 
 def plain(value: Any) -> Any:
     """Arrays, tensors and sequences as tuples; every number as int or float."""
