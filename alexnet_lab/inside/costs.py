@@ -18,17 +18,10 @@ def layer_seconds(
 
     The least of `repeats` passes counts, after one that warms up: other work on the
     machine only ever adds time. Dropout is off, nothing is kept for a backward pass.
+    `images` are one batch, (N, channels, height, width), on the device of `net`.
 
-    Args:
-        net: the network, on the same device as the images.
-        images: one batch, (N, channels, height, width).
-        repeats: timed passes.
-
-    Returns:
-        seconds for the whole batch by the layers' names, in the ledger's order.
-
-    Raises:
-        ValueError: repeats below 1, or a net that doesn't run its layers in order.
+    Returns seconds for the whole batch by the layers' names, in the ledger's order.
+    ValueError for repeats below 1, or a net that doesn't run its layers in order.
     """
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, not {repeats}")

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from alexnet_lab.arithmetic import Ledger
 from alexnet_lab.training.evaluation import device_of, evaluation_mode
 
+BATCH = 256  # images that go through a network at a time
+
 
 @contextmanager
 def hooked(
@@ -43,7 +45,6 @@ def run_and_see(
     images: Tensor,
     see: Callable[[str, Tensor], None],
     layers: Sequence[str] | None = None,
-    batch_size: int = 256,
 ) -> None:
     """Run the images through; `see(name, output)` is called when a layer has run.
 
@@ -63,16 +64,12 @@ def run_and_see(
 
     where = device_of(net)
     with evaluation_mode(net), torch.no_grad(), hooked(names, after=after):
-        for part in images.split(batch_size):
+        for part in images.split(BATCH):
             net(part.to(where))
 
 
 def activations(
-    net: nn.Module,
-    images: Tensor,
-    layers: Sequence[str] | None = None,
-    *,
-    batch_size: int = 256,
+    net: nn.Module, images: Tensor, layers: Sequence[str] | None = None
 ) -> dict[str, Tensor]:
     """What each layer makes of the images. Taught in 08.
 
@@ -81,20 +78,16 @@ def activations(
         images: float (N, C, H, W), as the network reads them.
         layers: names as in `net.named_modules()`; None for every layer that has no
             layers inside, in the order they run.
-        batch_size: images at a time.
 
-    Returns:
-        name to output, (N, channels, height, width) or (N, features), on the CPU.
-
-    Raises:
-        ValueError: images that are no batch, an unknown layer, or none.
+    Returns name to output, (N, channels, height, width) or (N, features), on the CPU.
+    ValueError for images that are no batch, an unknown layer, or none.
     """
     found: dict[str, list[Tensor]] = {}
 
     def keep(name: str, output: Tensor) -> None:
         found.setdefault(name, []).append(output)
 
-    run_and_see(net, images, keep, layers, batch_size)
+    run_and_see(net, images, keep, layers)
     missing = [name for name in layers or () if name not in found]
     if missing:
         raise ValueError(f"the network never ran {', '.join(missing)}")
@@ -139,23 +132,13 @@ class Top(NamedTuple):
     columns: Tensor  # int64 (units, k)
 
 
-def top_images(
-    net: nn.Module, images: Tensor, layer: str, k: int = 8, *, batch_size: int = 256
-) -> Top:
+def top_images(net: nn.Module, images: Tensor, layer: str, k: int = 8) -> Top:
     """The k images that excite each unit of a layer most. Taught in 08.
 
     In a convolutional layer a unit is a channel, and an image counts by the largest
-    value in the channel's map; `rows` and `columns` say where that is.
-
-    Args:
-        net: the network; run in evaluation mode, its own mode is put back.
-        images: float (N, C, H, W), as the network reads them.
-        layer: name of the layer.
-        k: images a unit, 1 to N.
-        batch_size: images at a time; only each unit's maximum is kept.
-
-    Raises:
-        ValueError: no layer of that name, k out of range, images that are no batch.
+    value in the channel's map; `rows` and `columns` say where that is. Only each unit's
+    maximum is kept meanwhile. `net` and `images` as for :func:`activations`, `k` from 1
+    to N; a ValueError says if it is not, or the layer or the images are none.
     """
     if isinstance(k, bool) or not 1 <= k <= len(images):
         raise ValueError(f"k={k}: there are 1 to {len(images):,} images")
@@ -169,7 +152,7 @@ def top_images(
         best.append(peak.values)
         place.append(peak.indices)
 
-    run_and_see(net, images, see, [layer], batch_size)
+    run_and_see(net, images, see, [layer])
     found = torch.cat(best).T.topk(k, dim=1)  # (units, k)
     places = torch.cat(place).T.gather(1, found.indices)
     return Top(found.values, found.indices, places // wide, places % wide)
@@ -182,18 +165,14 @@ def top_patches(
 
     Args:
         ledger: of the network, for images of this size.
-        layer: the layer that `top` was found for.
+        layer: the layer that `top` was found for by :func:`top_images`.
         images: (N, C, H, W) of any type: those that `top` numbers.
-        top: what :func:`top_images` returned.
+        top: the best images.
         unit: number of the channel.
         outside: what stands for the field's pixels beyond the image's edge.
 
-    Returns:
-        (k, C, h, w), best first, h×w the receptive field.
-
-    Raises:
-        KeyError: no layer of this name.
-        ValueError: another size than the ledger's; a layer without a receptive field.
+    Returns (k, C, h, w), best first, h×w the receptive field. KeyError for no layer of
+    this name, ValueError for images of another size or a layer without a field.
     """
     size = tuple(ledger.input_shape)
     if tuple(images.shape[1:]) != size:
