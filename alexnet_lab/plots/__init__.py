@@ -13,15 +13,6 @@ from alexnet_lab.plots.style import LINES, show, use_style
 from alexnet_lab.plots.windows import draw_windows
 
 __all__ = [
-    "LINES",
-    "compare_curves",
-    "confusion_matrix",
-    "curves",
-    "draw_network",
-    "draw_networks",
-    "draw_windows",
-    "image_grid",
-    "labelled_rows",
-    "show",
-    "use_style",
-]
+    "LINES", "compare_curves", "confusion_matrix", "curves", "draw_network",
+    "draw_networks", "draw_windows", "image_grid", "labelled_rows", "show", "use_style",
+]  # fmt: skip
