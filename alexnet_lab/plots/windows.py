@@ -11,6 +11,7 @@ from alexnet_lab.plots import style as look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
 NEVER_READ = {"facecolor": "#F6D5C3", "edgecolor": look.VERMILION, "hatch": "xxxx"}
 PADDING = {"facecolor": "white", "edgecolor": look.GREY, "hatch": "////"}
 BEYOND = {"facecolor": "white", "edgecolor": look.BLUE, "linestyle": ":"}
@@ -94,7 +95,7 @@ class Sliding(Sweep):
         return f"pixel  ({'; '.join(marks)})" if marks else "pixel"
 
 
-@look.styled
+@look.styled()
 def draw_windows(
     size: int,
     kernel_size: int,
