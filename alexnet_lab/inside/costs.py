@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -27,25 +28,21 @@ def layer_seconds(
         raise ValueError(f"repeats must be at least 1, not {repeats}")
     layers = dict(named_layers(net))
     best = [float("inf")] * len(layers)
-    laps: list[float] = []
-    started: list[float] = []
-
-    def start(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        started.append(_now(inputs[0].device))
+    times: list[float] = []  # of the start, and of the end of each layer
 
     def stop(layer: nn.Module, inputs: tuple, output: Tensor) -> None:
-        laps.append(_now(output.device) - started.pop())
+        times.append(_now(output.device))
 
-    clocks = hooked(layers.values(), before=start, after=stop)
+    clocks = hooked(layers.values(), after=stop)
     with evaluation_mode(net), torch.inference_mode(), clocks:
         for number in range(repeats + 1):
-            laps.clear()
+            times[:] = [_now(images.device)]
             net(images)
+            laps = [end - start for start, end in pairwise(times)]
             if len(laps) != len(layers):
-                raise ValueError(
-                    f"{len(layers)} layers, but {len(laps)} of them ran: the net must "
-                    "run each layer once, in order, as nn.Sequential does"
-                )
+                ran = f"{len(layers)} layers, but {len(laps)} of them ran"
+                must = "run each layer once, in order, as nn.Sequential does"
+                raise ValueError(f"{ran}: the net must {must}")
             if number:
                 best = [min(pair) for pair in zip(best, laps, strict=True)]
     return dict(zip(layers, best, strict=True))

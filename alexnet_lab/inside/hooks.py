@@ -1,7 +1,7 @@
 """What comes out of each layer: forward hooks that always come off."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import cycle
 from typing import NamedTuple
 
@@ -27,17 +27,13 @@ def hooked(
     One hook of each kind on every layer, however often it is named. They come off when
     the block ends, also by an error or an interrupt.
     """
-    handles = []
-    try:
+    with ExitStack() as handles:
         for layer in dict.fromkeys(layers):
             if before:
-                handles.append(layer.register_forward_pre_hook(before))
+                handles.enter_context(layer.register_forward_pre_hook(before))
             if after:
-                handles.append(layer.register_forward_hook(after))
+                handles.enter_context(layer.register_forward_hook(after))
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def run_and_see(
@@ -118,9 +114,8 @@ def check_images(images: Tensor) -> None:
         one = "; write image[None] for one image" if getattr(images, "ndim", 0) else ""
         raise ValueError(f"images must be a batch N×C×H×W, N ≥ 1; got {got}{one}")
     if not images.is_floating_point():
-        raise ValueError(
-            f"images must be floats, prepared as in training, not {images.dtype}"
-        )
+        wanted = "floats, prepared as in training"
+        raise ValueError(f"images must be {wanted}, not {images.dtype}")
 
 
 class Top(NamedTuple):
@@ -179,8 +174,8 @@ def top_patches(
         raise ValueError(f"the ledger is for {size}, images are {tuple(images.shape)}")
     places = zip(top.rows[unit].tolist(), top.columns[unit].tolist(), strict=True)
     patches = []
-    for image, (row, column) in zip(images[top.images[unit]], places, strict=True):
-        y, x, high, wide = ledger[layer].sees(row, column)
+    for image, place in zip(images[top.images[unit]], places, strict=True):
+        y, x, high, wide = ledger[layer].sees(*place)
         edge = max(0, -y, -x, y + high - size[1], x + wide - size[2])
         padded = F.pad(image, [edge] * 4, value=outside)
         y, x = y + edge, x + edge
