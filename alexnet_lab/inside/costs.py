@@ -33,8 +33,7 @@ def layer_seconds(
     def stop(layer: nn.Module, inputs: tuple, output: Tensor) -> None:
         times.append(_now(output.device))
 
-    clocks = hooked(layers.values(), after=stop)
-    with evaluation_mode(net), torch.inference_mode(), clocks:
+    with evaluation_mode(net), torch.inference_mode(), hooked(layers.values(), stop):
         for number in range(repeats + 1):
             times[:] = [_now(images.device)]
             net(images)
@@ -81,26 +80,24 @@ def kept_bytes(net: nn.Sequential, images: Tensor) -> dict[str, int]:
     Arguments as for :func:`layer_seconds`; returns bytes for the whole batch, by layer.
     """
     layers = dict(named_layers(net))
-    kept = dict.fromkeys(layers, 0)
+    kept: list[int] = []
     there = (*net.parameters(), *net.buffers())
     seen = {tensor.untyped_storage().data_ptr() for tensor in there}
-    alive = []  # held until the end, so that no address is used twice
-    current = iter(kept)
-    here: list[str] = []
+    alive: list[Tensor] = []  # held until the end, so that no address is used twice
 
     def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        if here and storage.data_ptr() not in seen:
+        if storage.data_ptr() not in seen:
             seen.add(storage.data_ptr())
             alive.append(tensor)
-            kept[here[0]] += storage.nbytes()
         return tensor
 
-    def enter(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        here[:] = [next(current)]
+    def leave(layer: nn.Module, inputs: tuple, output: Tensor) -> None:
+        total = sum(tensor.untyped_storage().nbytes() for tensor in alive)
+        kept.append(total - sum(kept))
 
     saving = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
-    entering = hooked(layers.values(), before=enter)
-    with training_mode(net), torch.enable_grad(), entering, saving:
+    leaving = hooked(layers.values(), leave)
+    with training_mode(net), torch.enable_grad(), leaving, saving:
         net(images)
-    return kept
+    return dict(zip(layers, kept, strict=True))

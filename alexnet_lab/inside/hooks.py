@@ -16,23 +16,15 @@ BATCH = 256  # images that go through a network at a time
 
 
 @contextmanager
-def hooked(
-    layers: Iterable[nn.Module],
-    *,
-    before: Callable[..., None] | None = None,
-    after: Callable[..., None] | None = None,
-) -> Iterator[None]:
-    """Inside, `before(layer, inputs)` and `after(layer, inputs, output)` are called.
+def hooked(layers: Iterable[nn.Module], after: Callable[..., None]) -> Iterator[None]:
+    """Inside, `after(layer, inputs, output)` is called when one of the layers has run.
 
-    One hook of each kind on every layer, however often it is named. They come off when
-    the block ends, also by an error or an interrupt.
+    One hook on every layer, however often it is named. They come off when the block
+    ends, also by an error or an interrupt.
     """
     with ExitStack() as handles:
         for layer in dict.fromkeys(layers):
-            if before:
-                handles.enter_context(layer.register_forward_pre_hook(before))
-            if after:
-                handles.enter_context(layer.register_forward_hook(after))
+            handles.enter_context(layer.register_forward_hook(after))
         yield
 
 
@@ -59,7 +51,7 @@ def run_and_see(
         see(next(turns[layer]), output.detach().float().cpu().clone())
 
     where = device_of(net)
-    with evaluation_mode(net), torch.no_grad(), hooked(names, after=after):
+    with evaluation_mode(net), torch.no_grad(), hooked(names, after):
         for part in images.split(BATCH):
             net(part.to(where))
 
