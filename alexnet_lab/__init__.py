@@ -21,17 +21,8 @@ if TYPE_CHECKING:
     from alexnet_lab.exercises import check
     from alexnet_lab.runtime import budget, device, versions
 
-__all__ = [
-    "budget",
-    "check",
-    "device",
-    "ledger",
-    "output_size",
-    "torchinfo_text",
-    "versions",
-]
-__version__ = "0.1.0"
-
+__all__ = ["budget", "check", "device", "ledger", "output_size", "torchinfo_text",
+           "versions"]  # fmt: skip
 _HOMES = {
     "budget": "runtime",
     "check": "exercises",

@@ -4,10 +4,9 @@
     python alexnet_lab/environment.py run       NAME=VALUE … for a process that computes
     python alexnet_lab/environment.py kernel    options for `ipykernel install`
 
-The Makefile runs these before there is an environment; ``doctor``, the tests, the tools
-and the benchmarks read ``FAST_CPU``. Text for outputs that lack characters is here,
-too. No syntax newer than Python 3.6, so that an old
-Python is told in a sentence that it is too old.
+The Makefile runs these before there is an environment, so no syntax is newer than
+Python 3.6: an old Python is told in a sentence that it is too old. Text for outputs
+that lack characters is here, too.
 """
 
 import codecs
@@ -19,16 +18,14 @@ import sys
 # when a process starts, so the package cannot set them: whoever starts a process does.
 # CONTRIBUTING.md has the measurements.
 FAST_CPU = {
-    # GNU OpenMP's threads spin for long while they wait. Beside other busy programs
-    # they steal the cores from whoever works: LeNet-5 then trained up to 20 times
-    # slower. If they sleep at once, waking them costs a quarter of LeNet-5's speed.
+    # GNU OpenMP's threads spin for long while they wait, and steal the cores from
+    # other busy programs. If they sleep at once, waking them costs LeNet-5 a quarter.
     "GOMP_SPINCOUNT": "2500",
     # Linux hands out memory in pages of 4 KiB and clears each one; a training step of
     # AlexNet asks for a million. PyTorch then asks for pages of 2 MiB.
     "THP_MEM_ALLOC_ENABLE": "1",
-    # glibc gives large blocks back to Linux at once and asks for them again a moment
-    # later. No block gets a mapping of its own, and what is freed is kept; in exchange
-    # a process stays as large as it was at its largest.
+    # glibc gives large blocks back to Linux at once, and asks for them again a moment
+    # later. So it keeps what is freed; a process stays as large as at its largest.
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "2147483647",
 }
@@ -45,24 +42,17 @@ def unsupported(
 ) -> str:
     """Why pip finds no PyTorch for a Python, as far as we know; empty if it should.
 
-    Args:
-        version: of Python, (major, minor).
-        system: as in ``sys.platform``.
-        machine: as from ``platform.machine()``: of the Python, not of the processor.
-        bits: 64 or 32.
+    The Python is this one by default; `machine` is its own, not the processor's.
     """
     here = "{}.{}".format(*version)
     known = "{}.{} to {}.{}".format(*OLDEST, *NEWEST)
+    another = "Another one: make PYTHON=python3.12, where it is installed."
     if version < OLDEST:
-        return (
-            f"This course needs Python {known}, and this is {here}. Another one: "
-            "make PYTHON=python3.12, where it is installed."
-        )
+        return f"This course needs Python {known}, and this is {here}. {another}"
     if version > NEWEST:
         return (
             f"PyTorch comes for Python {known} (November 2026), and this is {here}. "
-            "Another one: make PYTHON=python3.12, where it is installed. If PyTorch "
-            f"has come to {here} since: make ANYWAY=1."
+            f"{another} If PyTorch has come to {here} since: make ANYWAY=1."
         )
     if bits != 64:
         return "PyTorch comes for 64 bits only, and this is a 32-bit Python."
@@ -124,10 +114,7 @@ def printable(text: str) -> str:
 
 
 def print_with_substitutes() -> None:
-    """Let no character stop this process's printing, as a command may not die of one.
-
-    For programs; a library leaves the standard streams as they are.
-    """
+    """Let no character stop this process's printing: for programs, not a library."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # not when a program replaced it
             stream.reconfigure(errors=ERRORS)
@@ -140,11 +127,8 @@ def main(action: str) -> int:
         if reason:
             print(reason, file=sys.stderr)
         return 1 if reason else 0
-    words = {
-        "run": [f"{name}={value}" for name, value in settings().items()],
-        "kernel": kernel_options(),
-    }
-    print(" ".join(words[action]))
+    run = [f"{name}={value}" for name, value in settings().items()]
+    print(" ".join({"run": run, "kernel": kernel_options()}[action]))
     return 0
 
 

@@ -27,17 +27,14 @@ def device() -> torch.device:
     }
     found = [name for name, count in here.items() if count]
     wanted = os.environ.get("ALEXNET_LAB_DEVICE", "").strip()
+    text = f"ALEXNET_LAB_DEVICE={wanted!r}"
     try:
         chosen = torch.device(wanted or found[0])
     except RuntimeError as error:
-        raise ValueError(
-            f"ALEXNET_LAB_DEVICE={wanted!r} names no device; use cpu, cuda or mps"
-        ) from error
+        raise ValueError(f"{text} names no device; use cpu, cuda or mps") from error
     if (chosen.index or 0) >= here.get(chosen.type, 0):
-        raise ValueError(
-            f"ALEXNET_LAB_DEVICE={wanted!r}, but that device is not here; found: "
-            f"{', '.join(found)}"
-        )
+        text += ", but that device is not here; found: "
+        raise ValueError(text + ", ".join(found))
     return chosen
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@styled
+@styled()
 def draw(record: dict) -> Figure:
     """Bars of both recipes for each network, on logarithmic scales."""
     figure = new_figure(9.5, 5.6 if record["accuracy"] else 3.2)

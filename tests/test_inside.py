@@ -90,9 +90,10 @@ def test_a_hook_of_the_students_own_stays() -> None:
     assert hooks(net) == 1
 
 
-def test_activations_are_those_of_a_forward_pass_by_hand() -> None:
+def test_activations_are_those_of_a_forward_pass_by_hand(monkeypatch) -> None:
+    monkeypatch.setattr("alexnet_lab.inside.hooks.BATCH", 2)
     net = small().train()
-    found = inside.activations(net, IMAGES, batch_size=2)
+    found = inside.activations(net, IMAGES)
     assert list(found) == ["conv", "relu", "flatten", "drop", "fc"]
     with torch.no_grad():
         conv = net.conv(IMAGES)
@@ -103,12 +104,13 @@ def test_activations_are_those_of_a_forward_pass_by_hand() -> None:
     assert list(inside.activations(net, IMAGES, ["fc", "conv"])) == ["conv", "fc"]
 
 
-def test_a_layer_in_two_places_has_two_outputs() -> None:
+def test_a_layer_in_two_places_has_two_outputs(monkeypatch) -> None:
+    monkeypatch.setattr("alexnet_lab.inside.hooks.BATCH", 2)
     relu = nn.ReLU()
     layers = OrderedDict(
         relu1=relu, flatten=nn.Flatten(), fc=nn.Linear(36, 4), relu2=relu
     )
-    found = inside.activations(nn.Sequential(layers), IMAGES, batch_size=2)
+    found = inside.activations(nn.Sequential(layers), IMAGES)
     assert found["relu1"].shape == (5, 1, 6, 6) and found["relu2"].shape == (5, 4)
 
 
@@ -129,13 +131,14 @@ def test_activations_say_what_is_wrong(arguments, message: str) -> None:
 
 
 # ------------------------------------------------------------------- units, patches
-def test_top_images_finds_the_brightest_and_its_place() -> None:
+def test_top_images_finds_the_brightest_and_its_place(monkeypatch) -> None:
+    monkeypatch.setattr("alexnet_lab.inside.hooks.BATCH", 3)
     net = nn.Sequential(OrderedDict(conv=nn.Conv2d(1, 2, 1, bias=False)))
     with torch.no_grad():
         net.conv.weight.copy_(torch.tensor([1.0, -1.0]).view(2, 1, 1, 1))
     images = torch.zeros(4, 1, 3, 5)
     images[2, 0, 1, 4], images[0, 0, 2, 3], images[3, 0, 0, 1] = 9.0, 5.0, -7.0
-    top = inside.top_images(net, images, "conv", 2, batch_size=3)
+    top = inside.top_images(net, images, "conv", 2)
     assert top.images[0].tolist() == [2, 0] and top.values[0].tolist() == [9, 5]
     assert top.rows[0].tolist() == [1, 2] and top.columns[0].tolist() == [4, 3]
     assert top.images[1, 0] == 3 and top.values[1, 0] == 7
@@ -190,7 +193,9 @@ def test_top_patches_belong_to_the_best_images() -> None:
 
 
 # ---------------------------------------------------------------------- attribution
-def test_occlusion_of_a_linear_network_is_the_sum_under_the_square() -> None:
+def test_occlusion_of_a_linear_network_is_the_sum_under_the_square(
+    monkeypatch,
+) -> None:
     net, image = linear(), torch.randn(1, 4, 4)
     part = (net[1].weight[2].view(4, 4) * image[0]).detach()
     (found,) = inside.occlusion_maps(
@@ -198,9 +203,8 @@ def test_occlusion_of_a_linear_network_is_the_sum_under_the_square() -> None:
     )
     expected = part.unfold(0, 2, 2).unfold(1, 2, 2).sum(dim=(2, 3))
     assert torch.allclose(found, expected, atol=1e-6)
-    (one,) = inside.occlusion_maps(
-        net, image[None], [2], size=1, of="logit", batch_size=3
-    )
+    monkeypatch.setattr("alexnet_lab.inside.attribution.BATCH", 3)
+    (one,) = inside.occlusion_maps(net, image[None], [2], size=1, of="logit")
     assert torch.allclose(one, part, atol=1e-6)
 
 

@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 from base64 import b64decode
-from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from figure_checks import assert_sound, cut_off, overlapping
 from matplotlib.figure import Figure
 from torch import nn
 
-from alexnet_lab import ledger, output_size, plots
+from alexnet_lab import output_size, plots
 from alexnet_lab.arithmetic.sizes import Sweep, size_formula
 from alexnet_lab.plots.windows import Sliding
 from alexnet_lab.training.history import EpochRecord, History
@@ -50,30 +49,6 @@ def history(epochs: int, final: float, validation: bool = True) -> History:
     return record
 
 
-def alexnet() -> nn.Sequential:
-    """AlexNet's convolutions and pools, as in the paper."""
-    return nn.Sequential(
-        OrderedDict(
-            conv1=nn.Conv2d(3, 96, 11, stride=4),
-            relu1=nn.ReLU(),
-            pool1=nn.MaxPool2d(3, 2),
-            conv2=nn.Conv2d(96, 256, 5, padding=2, groups=2),
-            pool2=nn.MaxPool2d(3, 2),
-            conv3=nn.Conv2d(256, 384, 3, padding=1),
-            conv4=nn.Conv2d(384, 384, 3, padding=1, groups=2),
-            conv5=nn.Conv2d(384, 256, 3, padding=1, groups=2),
-            pool3=nn.MaxPool2d(3, 2),
-            flatten=nn.Flatten(),
-        )
-    )
-
-
-@pytest.fixture(scope="module")
-def alexnet_ledger():
-    with torch.device("meta"):
-        return ledger(alexnet(), (3, 227, 227))
-
-
 def floor_and_ceil(*numbers: int) -> Figure:
     """The same windows twice, rounded down above, and rounded up below."""
     figure = Figure(figsize=(10, 6), layout="constrained")
@@ -87,8 +62,6 @@ def every_plot() -> dict[str, Figure]:
     torch.manual_seed(0)
     images = torch.randint(0, 256, (10, 28, 28), dtype=torch.uint8)
     labels = torch.arange(1000) % 10
-    with torch.device("meta"):
-        led = ledger(alexnet(), (3, 227, 227))
     pairs = [f"{a} → {b}" for a, b in zip(WORDS, WORDS[::-1], strict=True)]
     return {
         "windows 224": plots.draw_windows(224, 11, 4),
@@ -103,10 +76,6 @@ def every_plot() -> dict[str, Figure]:
         "windows 1000": plots.draw_windows(1000, 100, 7, 3),
         "floor and ceil 224": floor_and_ceil(224, 11, 4),
         "floor and ceil 6": floor_and_ceil(6, 3, 2),
-        "2d 224": plots.draw_windows_2d(224, 11, 4),
-        "2d 5": plots.draw_windows_2d(5, 3, 1, 1),
-        "2d 1": plots.draw_windows_2d(1, 1, 1),
-        "fields": plots.draw_receptive_fields(led),
         "images": plots.image_grid(images, pairs, columns=5),
         "one image": plots.image_grid(images[:1], ["a rather long title for it"]),
         "filters": plots.image_grid(torch.randn(96, 3, 11, 11), columns=16),
@@ -220,16 +189,6 @@ def test_floor_and_ceiling_stand_one_above_the_other():
     assert "3 over the edge" in texts(figure)
 
 
-def test_windows_2d_shows_the_corner_pixel_by_pixel():
-    figure = plots.draw_windows_2d(224, 11, 4)
-    (ax,) = figure.axes
-    columns = [t.get_text() for t in ax.get_xticklabels()]
-    assert columns[:3] == ["223", "221", "219"]
-    crossed = [patch for patch in ax.patches if patch.get_hatch() == "xxxx"]
-    assert len(crossed) == 24 + 23  # the last row and the last column
-    assert "54 × 54 = 2,916 windows" in figure.get_suptitle()
-
-
 def test_windows_that_do_not_fit_raise_the_error_that_teaches():
     with pytest.raises(ValueError, match="does not fit"):
         plots.draw_windows(3, 5)
@@ -239,21 +198,6 @@ def test_windows_draw_in_given_axes():
     figure = Figure()
     ax = figure.subplots()
     assert plots.draw_windows(6, 3, 2, ax=ax) is figure
-
-
-# Receptive fields ------------------------------------------------------------------
-
-
-def test_fields_of_alexnet(alexnet_ledger):
-    _, bars = plots.draw_receptive_fields(alexnet_ledger).axes
-    sizes = [11, 19, 51, 67, 99, 131, 163, 195]
-    assert [bar.get_width() for bar in bars.patches] == sizes
-    assert [text.get_text() for text in bars.texts[1:9]] == list(map(str, sizes))
-
-
-def test_no_field_to_draw_is_an_error():
-    with pytest.raises(ValueError, match="receptive field"):
-        plots.draw_receptive_fields(ledger(nn.Sequential(nn.ReLU()), (1, 8, 8)))
 
 
 # Images, filters, maps, confusion ----------------------------------------------------

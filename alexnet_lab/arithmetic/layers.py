@@ -280,10 +280,8 @@ def _layer_norm(layer: Any, shape: Shape) -> Step:
     wanted = tuple(layer.normalized_shape)
     got = shape[-len(wanted) :]
     if got != wanted:
-        text = (
-            f"expects a shape that ends in {times(*wanted)}, but gets {times(*shape)}"
-        )
-        raise CountError(text, math.prod(wanted), math.prod(got))
+        gets = f"a shape that ends in {times(*wanted)}, but gets {times(*shape)}"
+        raise CountError(f"expects {gets}", math.prod(wanted), math.prod(got))
     return _scaled(layer, shape, *wanted)
 
 
@@ -329,10 +327,8 @@ def _linear(layer: nn.Linear, shape: Shape) -> Step:
         text = f"expects {features:,} features, but gets {times(*shape)}"
         if places:
             fits = "fits" if math.prod(shape) == features else "doesn't fit either"
-            text += (
-                f". A Linear works on the last dimension only, which is {gets}: an "
-                f"nn.Flatten() before it is missing. {worked(*shape)} {fits}"
-            )
+            text += f". A Linear works on the last dimension only, which is {gets}: "
+            text += f"an nn.Flatten() before it is missing. {worked(*shape)} {fits}"
         raise CountError(text, features, gets)
     return Step(
         output_shape=(*places, outputs),

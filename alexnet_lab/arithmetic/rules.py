@@ -140,9 +140,8 @@ def rule_of(layer_type: type[nn.Module]) -> Rule:
         if parent in _RULES:
             base = parent.__name__
             full = f"nn.{base}" if parent.__module__.startswith("torch.nn.") else base
-            raise UnknownLayerError(
-                _OWN_FORWARD.format(name=name, base=base, full=full)
-            )
+            text = _OWN_FORWARD.format(name=name, base=base, full=full)
+            raise UnknownLayerError(text)
         overridden |= not _COMPUTES.isdisjoint(vars(parent))
     raise UnknownLayerError(_NO_RULE.format(name=name, lower=name.lower()))
 
@@ -170,11 +169,10 @@ If it doesn't, write a rule with @rule({name}); see alexnet_lab/arithmetic/rules
 
 def is_container(module: nn.Module) -> bool:
     """Say whether a module merely runs its children in order, as nn.Sequential does."""
-    kind, own = type(module), "forward" in vars(module)
-    inherits = (
-        isinstance(module, nn.Sequential) and kind.forward is nn.Sequential.forward
-    )
-    return inherits and not own and kind not in _RULES
+    kind = type(module)
+    if kind in _RULES or "forward" in vars(module):
+        return False
+    return isinstance(module, nn.Sequential) and kind.forward is nn.Sequential.forward
 
 
 def step(layer: nn.Module, shape: Shape) -> Step:

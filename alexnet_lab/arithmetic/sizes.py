@@ -79,10 +79,8 @@ class Sweep:
                 window += f" with dilation {self.dilation} spans {self.span} and"
             if padded > self.size:
                 place += f" padded to {padded}"
-            raise SizeError(
-                f"{window} does not fit into {place}: {self.working}. "
-                f"The smallest size that works is {self.smallest}."
-            )
+            text = f"{window} does not fit into {place}: {self.working}."
+            raise SizeError(f"{text} The smallest size that works is {self.smallest}.")
 
     @property
     def field(self) -> Field:
@@ -133,20 +131,14 @@ def output_size(size: int, kernel_size: int, stride: int = 1, padding: Padding =
                 dilation: int = 1, ceil_mode: bool = False) -> int:  # fmt: skip
     """Return how many positions a convolution or a pool gives along one dimension.
 
-    Taught in 01.
+    `size` are the input's positions (pixels of one side) without padding; `padding` is
+    what both ends get, or a pair (before, after) for this one dimension, or 'valid'
+    (none) or 'same' (as many as keep the size, the odd one after the input, as in
+    nn.Conv2d; stride must be 1); `ceil_mode` rounds up, as pools may. As in PyTorch the
+    last window must then start inside the input or the padding before it.
 
-    Args:
-        size: positions of the input (pixels of one side), without padding.
-        kernel_size, dilation: elements of the window, positions from one to the next.
-        stride: positions from one window to the next.
-        padding: positions added to both ends; or a pair (before, after) for this one
-            dimension; or 'valid' (none) or 'same' (as many as keep the size, the odd
-            one after the input, as in nn.Conv2d; stride must be 1).
-        ceil_mode: round up instead of down, as pools may. As in PyTorch the last
-            window must start inside the input or the padding before it.
-
-    Raises SizeError (a ValueError) if the window does not fit even once, ValueError or
-    TypeError if a number is out of range or not whole.
+    SizeError (a ValueError) if the window does not fit even once, ValueError or
+    TypeError if a number is out of range or not whole. Taught in 01.
 
     >>> output_size(227, kernel_size=11, stride=4)
     55

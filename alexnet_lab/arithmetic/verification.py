@@ -58,11 +58,9 @@ def verify(net: nn.Module, input_shape: Sequence[int], rows: Sequence[Row]
     run, RuntimeError if it doesn't run.
     """
     if any(is_lazy(parameter) for parameter in net.parameters()):
-        image = ", ".join(f"{n}" for n in (1, *input_shape))
-        raise ValueError(
-            "verify() leaves a net as it is, and to run this one would set up its "
-            f"lazy layers. Run it once yourself first: net(torch.zeros({image}))"
-        )
+        why = "verify() leaves a net as it is, and to run this one would set up its"
+        run = f"Run it once yourself first: net(torch.zeros{(1, *input_shape)})"
+        raise ValueError(f"{why} lazy layers. {run}")
     wanted = {id(row.module) for row in rows}  # the others are containers
     found = [info for info in _summary(net, input_shape) if id(info.module) in wanted]
     comparisons = [_differences(*both) for both in zip(rows, found, strict=True)]
@@ -115,13 +113,12 @@ def _summary(net: nn.Module, input_shape: Sequence[int]) -> list[Any]:
     like = next(tensor for tensor in tensors if tensor.is_floating_point())
     # Given data, torchinfo leaves the net on its device; given a size it moves it.
     image = like.new_zeros((1, *input_shape))
-    columns = ("output_size", "num_params", "mult_adds")
+    options: Any = {"col_names": ("output_size", "num_params", "mult_adds")}
     modes = [(module, module.training) for module in net.modules()]
     try:
         with torch.random.fork_rng([image.device] if image.is_cuda else []):
-            found = torchinfo.summary(
-                net, input_data=image, col_names=columns, mode="eval", verbose=0
-            )
+            options |= {"input_data": image, "mode": "eval", "verbose": 0}
+            found = torchinfo.summary(net, **options)
         return [info for info in found.summary_list if info.executed]
     except RuntimeError as error:
         text = f"The network does not run on an input of {times(*input_shape)}, though "

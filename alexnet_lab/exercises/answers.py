@@ -1,7 +1,6 @@
 """What counts as the same answer, and what to call one in a message.
 
-Used by `checking.py`. Answers are compared as plain Python values: numbers,
-texts, tuples and dictionaries of them.
+Answers are compared as Python's own values: numbers, texts, tuples, dictionaries.
 """
 
 import math
@@ -13,11 +12,9 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["describe", "equal", "kind_of", "plain", "same_kind"]
-
 
 def plain(value: Any) -> Any:
-    """Arrays, tensors and sequences as tuples; every number as int or float."""
+    """Arrays, tensors and sequences as tuples; their numbers as Python's own."""
     if isinstance(value, torch.Tensor):
         return plain(value.detach().cpu().tolist())
     if isinstance(value, (np.ndarray, np.generic)):
@@ -26,11 +23,7 @@ def plain(value: Any) -> Any:
         return tuple(plain(v) for v in value)
     if isinstance(value, dict):
         return {key: plain(v) for key, v in value.items()}
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    return float(value) if isinstance(value, numbers.Real) else value
+    return value
 
 
 def equal(given: Any, expected: Any, tolerance: float) -> bool:

@@ -10,13 +10,13 @@ import copy
 import dis
 import importlib
 import os
-import pkgutil
 import random
 import re
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -24,8 +24,6 @@ import torch
 from torch import nn
 
 from alexnet_lab.exercises.answers import describe, equal, plain, same_kind
-
-__all__ = ["Exercise", "Verdict", "Wrong", "all_exercises", "check", "diagnose"]
 
 WIDTH = 88
 
@@ -37,11 +35,9 @@ def identity(answer: Any) -> Any:
 
 @dataclass(frozen=True)
 class Wrong:
-    """A wrong answer that is known, and what it shows.
+    """A known wrong answer: `answer` builds an example, `says` what it shows.
 
-    Args:
-        answer: builds an example of the wrong answer.
-        says: names the misconception, without giving the right answer away.
+    The sentence names the misconception, without giving the right answer away.
     """
 
     answer: Callable[[], Any]
@@ -56,18 +52,15 @@ class Exercise:
         number: notebook and place in it, such as ``"04.2"``.
         answer: builds a right answer: a value, or a reference function or module.
         right: one sentence, said on success, on why the answer is right.
-        hint: said to a wrong answer that is none of `wrong`.
-        wrong: the known wrong answers.
+        hint: said to a wrong answer that is none of `wrong`, the known ones.
         probe: turns an answer into values that can be compared: a function into its
-            results on several inputs, an nn.Sequential into its list of shapes. It
-            sees a copy of a module, and the same random numbers each time. It runs
-            on the CPU.
+            results on several inputs, an nn.Sequential into its list of shapes. On
+            the CPU; of a module it sees a copy, and always the same random numbers.
         form: what kind of answer is expected, as in "an integer".
         tolerance: relative tolerance where a float is expected; a hundredth of it
             is allowed as an absolute difference near zero.
 
-    Raises:
-        ValueError: if the number is not of the form "04.2" or a sentence is missing.
+    ValueError if the number is not of the form "04.2" or a sentence is missing.
     """
 
     number: str
@@ -81,10 +74,8 @@ class Exercise:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d\d\.[1-9]\d*", self.number):
-            raise ValueError(
-                f"{self.number!r} is not an exercise's number; "
-                f'write the notebook and the place in it, as in "04.2"'
-            )
+            right = 'write the notebook and the place in it, as in "04.2"'
+            raise ValueError(f"{self.number!r} is not an exercise's number; {right}")
         if not (self.right.strip() and self.hint.strip() and self.form.strip()):
             raise ValueError(f"{self.number}: right, hint and form must not be empty")
 
@@ -107,34 +98,24 @@ class _Raised:
 def check(number: str, answer: Any) -> None:
     """Say whether an answer is right, and if not, what it shows.
 
-    Args:
-        number: the exercise, such as ``"04.2"``.
-        answer: the student's answer; ``...`` stands for "not answered yet".
-
-    Raises:
-        ValueError: if there is no such exercise.
-        AssertionError: if the environment has ALEXNET_LAB_STRICT=1 and the answer is
-            anything but right.
+    `number` is an exercise's, such as ``"04.2"``; ``...`` as the answer stands for "not
+    answered yet". ValueError if there is no such exercise; AssertionError if the
+    environment has ALEXNET_LAB_STRICT=1 and the answer is anything but right.
     """
     verdict = diagnose(_find(number), answer)
     if os.environ.get("ALEXNET_LAB_STRICT", "0") not in ("", "0"):
         assert verdict.status == "right", f"{number}: {verdict.message}"
-    opening = {
-        "right": f"{number} is right. {verdict.message}",
-        "wrong": f"{number} is not right yet. {verdict.message}",
-        "blank": f"{number} not answered yet",
-    }[verdict.status]
-    print(textwrap.fill(opening, WIDTH, subsequent_indent=" " * (len(number) + 1)))
+    opening = {"right": "is right. ", "wrong": "is not right yet. ", "blank": ""}
+    text = f"{number} {opening[verdict.status]}{verdict.message}"
+    print(textwrap.fill(text, WIDTH, subsequent_indent=" " * (len(number) + 1)))
 
 
 def diagnose(exercise: Exercise, answer: Any) -> Verdict:
     """Compare an answer with the right one and with each known wrong one.
 
     Prints nothing, draws nothing from the random generators that a notebook uses, and
-    leaves a module that it is given as it was.
-
-    Raises:
-        RuntimeError: if the exercise's own right answer makes its probe fail.
+    leaves a module that it is given as it was. RuntimeError if the exercise's own right
+    answer makes its probe fail.
     """
     if _has_blank(answer) or _is_stub(answer):
         return Verdict("blank", "not answered yet")
@@ -145,10 +126,8 @@ def diagnose(exercise: Exercise, answer: Any) -> Verdict:
     reference = _build(exercise.answer)
     expected = _outcome(exercise, reference)
     if isinstance(expected, _Raised):
-        raise RuntimeError(
-            f"exercise {exercise.number} is broken: "
-            f"its own answer raised {expected.error}"
-        )
+        broken = f"exercise {exercise.number} is broken"
+        raise RuntimeError(f"{broken}: its own answer raised {expected.error}")
     if equal(given, expected, exercise.tolerance):
         return Verdict("right", exercise.right)
     for wrong in exercise.wrong:
@@ -168,11 +147,6 @@ def diagnose(exercise: Exercise, answer: Any) -> Verdict:
 # ------------------------------------------------------------ finding exercises
 
 
-def all_exercises() -> tuple[Exercise, ...]:
-    """Every exercise of the course, in the order of the notebooks."""
-    return tuple(e for notebook in _notebooks() for e in exercises_of(notebook))
-
-
 def exercises_of(notebook: str) -> tuple[Exercise, ...]:
     """The exercises of one notebook, such as ``"04"``; none if it has no module."""
     if notebook not in _notebooks():
@@ -182,27 +156,21 @@ def exercises_of(notebook: str) -> tuple[Exercise, ...]:
 
 
 def _notebooks() -> list[str]:
-    package = importlib.import_module("alexnet_lab.exercises")
-    names = (module.name for module in pkgutil.iter_modules(package.__path__))
-    return sorted(name[1:] for name in names if re.fullmatch(r"n\d\d", name))
+    return sorted(path.stem[1:] for path in Path(__file__).parent.glob("n[0-9]*.py"))
 
 
 def _find(number: str) -> Exercise:
     if not isinstance(number, str):
-        raise ValueError(
-            f"an exercise's number is a text: "
-            f'check("04.2", answer), not check({number!r}, answer)'
-        )
+        right = f'check("04.2", answer), not check({number!r}, answer)'
+        raise ValueError(f"an exercise's number is a text: {right}")
     notebook = number.split(".")[0]
-    exercises = exercises_of(notebook)
-    for exercise in exercises:
-        if exercise.number == number:
-            return exercise
+    exercises = {exercise.number: exercise for exercise in exercises_of(notebook)}
+    if number in exercises:
+        return exercises[number]
+    known = f"notebooks with exercises: {', '.join(_notebooks())}"
     if exercises:
-        known = ", ".join(exercise.number for exercise in exercises)
-        raise ValueError(f"no exercise {number!r}; notebook {notebook} has {known}")
-    known = ", ".join(_notebooks())
-    raise ValueError(f"no exercise {number!r}; notebooks with exercises: {known}")
+        known = f"notebook {notebook} has {', '.join(exercises)}"
+    raise ValueError(f"no exercise {number!r}; {known}")
 
 
 # -------------------------------------------------------------- running answers
@@ -265,9 +233,8 @@ def _is_stub(answer: Any) -> bool:
     steps = list(dis.get_instructions(function))
     idle = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
     constants = [s.argval for s in steps if s.opname in ("LOAD_CONST", "RETURN_CONST")]
-    return {s.opname for s in steps} <= idle and all(
-        constant is None or constant is ... for constant in constants
-    )
+    blank = all(constant is None or constant is ... for constant in constants)
+    return blank and {s.opname for s in steps} <= idle
 
 
 def _shows_blank(answer: Any, given: Any) -> bool:

@@ -10,14 +10,6 @@ from alexnet_lab.inside.costs import kept_bytes, layer_seconds, least_seconds
 from alexnet_lab.inside.hooks import Top, activations, top_images, top_patches
 
 __all__ = [
-    "Top",
-    "activations",
-    "kept_bytes",
-    "layer_seconds",
-    "least_seconds",
-    "occlusion_maps",
-    "rank_correlation",
-    "saliency",
-    "top_images",
-    "top_patches",
-]
+    "Top", "activations", "kept_bytes", "layer_seconds", "least_seconds",
+    "occlusion_maps", "rank_correlation", "saliency", "top_images", "top_patches",
+]  # fmt: skip

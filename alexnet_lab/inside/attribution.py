@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet_lab.arithmetic import output_size
-from alexnet_lab.inside.hooks import check_images
+from alexnet_lab.inside.hooks import BATCH, check_images
 from alexnet_lab.training.evaluation import device_of, evaluation_mode
 
 
@@ -19,7 +19,6 @@ def occlusion_maps(
     stride: int = 1,
     fill: float = 0.0,
     of: str = "probability",
-    batch_size: int = 256,
 ) -> Tensor:
     """How much each answer loses when a square of its image is covered. Taught in 08.
 
@@ -34,7 +33,6 @@ def occlusion_maps(
         stride: pixels from one square to the next.
         fill: what the square is filled with, in the network's units.
         of: "probability" or "logit".
-        batch_size: covered images at a time.
 
     Returns:
         (N, rows, columns): the score of the whole image less the covered image's.
@@ -59,10 +57,9 @@ def occlusion_maps(
     with evaluation_mode(net), torch.no_grad():
         for image, label in zip(images, classes.tolist(), strict=True):
             lost = []
-            for start in range(0, len(places), batch_size):
-                part = places[start : start + batch_size]
+            for part in torch.tensor(places).split(BATCH):
                 covered = image.repeat(len(part), 1, 1, 1)
-                for one, (top, left) in zip(covered, part, strict=True):
+                for one, (top, left) in zip(covered, part.tolist(), strict=True):
                     one[:, top : top + size, left : left + size] = fill
                 lost.append(scores(image[None], label) - scores(covered, label))
             maps.append(torch.cat(lost).view(rows, columns))
@@ -91,21 +88,11 @@ def saliency(net: nn.Module, images: Tensor, labels: Sequence[int] | Tensor) -> 
 
 
 def rank_correlation(one: Tensor, other: Tensor, where: Tensor | None = None) -> Tensor:
-    """Spearman's correlation of two maps, image by image.
+    """Spearman's correlation of two maps (N, …), image by image: (N,), −1 to 1.
 
     1: both put all pixels into the same order; 0: the orders have nothing to do with
-    each other. Equal values get their mean rank.
-
-    Args:
-        one: (N, …).
-        other: of the same shape.
-        where: truth values of that shape: only these pixels are compared.
-
-    Returns:
-        (N,), −1 to 1; NaN where a map is constant.
-
-    Raises:
-        ValueError: shapes that differ.
+    each other; NaN: a map is constant. Equal values get their mean rank. `where` holds
+    truth values: only these pixels are compared. ValueError for shapes that differ.
     """
     where = torch.ones_like(one, dtype=torch.bool) if where is None else where
     if not one.shape == other.shape == where.shape or one.dim() < 2:
@@ -141,7 +128,5 @@ def _check_classes(labels: Tensor, logits: Tensor) -> None:
         raise ValueError(f"the network must give (N, classes), not {logits.shape}")
     last = logits.shape[1] - 1
     if labels.dtype != torch.int64 or labels.min() < 0 or labels.max() > last:
-        raise ValueError(
-            f"classes are whole numbers from 0 to {last}, not "
-            f"{sorted(set(labels.tolist()))}"
-        )
+        got = sorted(set(labels.tolist()))
+        raise ValueError(f"classes are whole numbers from 0 to {last}, not {got}")

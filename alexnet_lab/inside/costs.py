@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -18,41 +19,29 @@ def layer_seconds(
 
     The least of `repeats` passes counts, after one that warms up: other work on the
     machine only ever adds time. Dropout is off, nothing is kept for a backward pass.
+    `images` are one batch, (N, channels, height, width), on the device of `net`.
 
-    Args:
-        net: the network, on the same device as the images.
-        images: one batch, (N, channels, height, width).
-        repeats: timed passes.
-
-    Returns:
-        seconds for the whole batch by the layers' names, in the ledger's order.
-
-    Raises:
-        ValueError: repeats below 1, or a net that doesn't run its layers in order.
+    Returns seconds for the whole batch by the layers' names, in the ledger's order.
+    ValueError for repeats below 1, or a net that doesn't run its layers in order.
     """
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, not {repeats}")
     layers = dict(named_layers(net))
     best = [float("inf")] * len(layers)
-    laps: list[float] = []
-    started: list[float] = []
-
-    def start(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        started.append(_now(inputs[0].device))
+    times: list[float] = []  # of the start, and of the end of each layer
 
     def stop(layer: nn.Module, inputs: tuple, output: Tensor) -> None:
-        laps.append(_now(output.device) - started.pop())
+        times.append(_now(output.device))
 
-    clocks = hooked(layers.values(), before=start, after=stop)
-    with evaluation_mode(net), torch.inference_mode(), clocks:
+    with evaluation_mode(net), torch.inference_mode(), hooked(layers.values(), stop):
         for number in range(repeats + 1):
-            laps.clear()
+            times[:] = [_now(images.device)]
             net(images)
+            laps = [end - start for start, end in pairwise(times)]
             if len(laps) != len(layers):
-                raise ValueError(
-                    f"{len(layers)} layers, but {len(laps)} of them ran: the net must "
-                    "run each layer once, in order, as nn.Sequential does"
-                )
+                ran = f"{len(layers)} layers, but {len(laps)} of them ran"
+                must = "run each layer once, in order, as nn.Sequential does"
+                raise ValueError(f"{ran}: the net must {must}")
             if number:
                 best = [min(pair) for pair in zip(best, laps, strict=True)]
     return dict(zip(layers, best, strict=True))
@@ -91,26 +80,24 @@ def kept_bytes(net: nn.Sequential, images: Tensor) -> dict[str, int]:
     Arguments as for :func:`layer_seconds`; returns bytes for the whole batch, by layer.
     """
     layers = dict(named_layers(net))
-    kept = dict.fromkeys(layers, 0)
+    kept: list[int] = []
     there = (*net.parameters(), *net.buffers())
     seen = {tensor.untyped_storage().data_ptr() for tensor in there}
-    alive = []  # held until the end, so that no address is used twice
-    current = iter(kept)
-    here: list[str] = []
+    alive: list[Tensor] = []  # held until the end, so that no address is used twice
 
     def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        if here and storage.data_ptr() not in seen:
+        if storage.data_ptr() not in seen:
             seen.add(storage.data_ptr())
             alive.append(tensor)
-            kept[here[0]] += storage.nbytes()
         return tensor
 
-    def enter(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        here[:] = [next(current)]
+    def leave(layer: nn.Module, inputs: tuple, output: Tensor) -> None:
+        total = sum(tensor.untyped_storage().nbytes() for tensor in alive)
+        kept.append(total - sum(kept))
 
     saving = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
-    entering = hooked(layers.values(), before=enter)
-    with training_mode(net), torch.enable_grad(), entering, saving:
+    leaving = hooked(layers.values(), leave)
+    with training_mode(net), torch.enable_grad(), leaving, saving:
         net(images)
-    return kept
+    return dict(zip(layers, kept, strict=True))

@@ -1,7 +1,7 @@
 """What comes out of each layer: forward hooks that always come off."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import cycle
 from typing import NamedTuple
 
@@ -12,30 +12,20 @@ from torch import Tensor, nn
 from alexnet_lab.arithmetic import Ledger
 from alexnet_lab.training.evaluation import device_of, evaluation_mode
 
+BATCH = 256  # images that go through a network at a time
+
 
 @contextmanager
-def hooked(
-    layers: Iterable[nn.Module],
-    *,
-    before: Callable[..., None] | None = None,
-    after: Callable[..., None] | None = None,
-) -> Iterator[None]:
-    """Inside, `before(layer, inputs)` and `after(layer, inputs, output)` are called.
+def hooked(layers: Iterable[nn.Module], after: Callable[..., None]) -> Iterator[None]:
+    """Inside, `after(layer, inputs, output)` is called when one of the layers has run.
 
-    One hook of each kind on every layer, however often it is named. They come off when
-    the block ends, also by an error or an interrupt.
+    One hook on every layer, however often it is named. They come off when the block
+    ends, also by an error or an interrupt.
     """
-    handles = []
-    try:
+    with ExitStack() as handles:
         for layer in dict.fromkeys(layers):
-            if before:
-                handles.append(layer.register_forward_pre_hook(before))
-            if after:
-                handles.append(layer.register_forward_hook(after))
+            handles.enter_context(layer.register_forward_hook(after))
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def run_and_see(
@@ -43,7 +33,6 @@ def run_and_see(
     images: Tensor,
     see: Callable[[str, Tensor], None],
     layers: Sequence[str] | None = None,
-    batch_size: int = 256,
 ) -> None:
     """Run the images through; `see(name, output)` is called when a layer has run.
 
@@ -62,17 +51,13 @@ def run_and_see(
         see(next(turns[layer]), output.detach().float().cpu().clone())
 
     where = device_of(net)
-    with evaluation_mode(net), torch.no_grad(), hooked(names, after=after):
-        for part in images.split(batch_size):
+    with evaluation_mode(net), torch.no_grad(), hooked(names, after):
+        for part in images.split(BATCH):
             net(part.to(where))
 
 
 def activations(
-    net: nn.Module,
-    images: Tensor,
-    layers: Sequence[str] | None = None,
-    *,
-    batch_size: int = 256,
+    net: nn.Module, images: Tensor, layers: Sequence[str] | None = None
 ) -> dict[str, Tensor]:
     """What each layer makes of the images. Taught in 08.
 
@@ -81,20 +66,16 @@ def activations(
         images: float (N, C, H, W), as the network reads them.
         layers: names as in `net.named_modules()`; None for every layer that has no
             layers inside, in the order they run.
-        batch_size: images at a time.
 
-    Returns:
-        name to output, (N, channels, height, width) or (N, features), on the CPU.
-
-    Raises:
-        ValueError: images that are no batch, an unknown layer, or none.
+    Returns name to output, (N, channels, height, width) or (N, features), on the CPU.
+    ValueError for images that are no batch, an unknown layer, or none.
     """
     found: dict[str, list[Tensor]] = {}
 
     def keep(name: str, output: Tensor) -> None:
         found.setdefault(name, []).append(output)
 
-    run_and_see(net, images, keep, layers, batch_size)
+    run_and_see(net, images, keep, layers)
     missing = [name for name in layers or () if name not in found]
     if missing:
         raise ValueError(f"the network never ran {', '.join(missing)}")
@@ -125,9 +106,8 @@ def check_images(images: Tensor) -> None:
         one = "; write image[None] for one image" if getattr(images, "ndim", 0) else ""
         raise ValueError(f"images must be a batch N×C×H×W, N ≥ 1; got {got}{one}")
     if not images.is_floating_point():
-        raise ValueError(
-            f"images must be floats, prepared as in training, not {images.dtype}"
-        )
+        wanted = "floats, prepared as in training"
+        raise ValueError(f"images must be {wanted}, not {images.dtype}")
 
 
 class Top(NamedTuple):
@@ -139,23 +119,13 @@ class Top(NamedTuple):
     columns: Tensor  # int64 (units, k)
 
 
-def top_images(
-    net: nn.Module, images: Tensor, layer: str, k: int = 8, *, batch_size: int = 256
-) -> Top:
+def top_images(net: nn.Module, images: Tensor, layer: str, k: int = 8) -> Top:
     """The k images that excite each unit of a layer most. Taught in 08.
 
     In a convolutional layer a unit is a channel, and an image counts by the largest
-    value in the channel's map; `rows` and `columns` say where that is.
-
-    Args:
-        net: the network; run in evaluation mode, its own mode is put back.
-        images: float (N, C, H, W), as the network reads them.
-        layer: name of the layer.
-        k: images a unit, 1 to N.
-        batch_size: images at a time; only each unit's maximum is kept.
-
-    Raises:
-        ValueError: no layer of that name, k out of range, images that are no batch.
+    value in the channel's map; `rows` and `columns` say where that is. Only each unit's
+    maximum is kept meanwhile. `net` and `images` as for :func:`activations`, `k` from 1
+    to N; a ValueError says if it is not, or the layer or the images are none.
     """
     if isinstance(k, bool) or not 1 <= k <= len(images):
         raise ValueError(f"k={k}: there are 1 to {len(images):,} images")
@@ -169,7 +139,7 @@ def top_images(
         best.append(peak.values)
         place.append(peak.indices)
 
-    run_and_see(net, images, see, [layer], batch_size)
+    run_and_see(net, images, see, [layer])
     found = torch.cat(best).T.topk(k, dim=1)  # (units, k)
     places = torch.cat(place).T.gather(1, found.indices)
     return Top(found.values, found.indices, places // wide, places % wide)
@@ -182,26 +152,22 @@ def top_patches(
 
     Args:
         ledger: of the network, for images of this size.
-        layer: the layer that `top` was found for.
+        layer: the layer that `top` was found for by :func:`top_images`.
         images: (N, C, H, W) of any type: those that `top` numbers.
-        top: what :func:`top_images` returned.
+        top: the best images.
         unit: number of the channel.
         outside: what stands for the field's pixels beyond the image's edge.
 
-    Returns:
-        (k, C, h, w), best first, h×w the receptive field.
-
-    Raises:
-        KeyError: no layer of this name.
-        ValueError: another size than the ledger's; a layer without a receptive field.
+    Returns (k, C, h, w), best first, h×w the receptive field. KeyError for no layer of
+    this name, ValueError for images of another size or a layer without a field.
     """
     size = tuple(ledger.input_shape)
     if tuple(images.shape[1:]) != size:
         raise ValueError(f"the ledger is for {size}, images are {tuple(images.shape)}")
     places = zip(top.rows[unit].tolist(), top.columns[unit].tolist(), strict=True)
     patches = []
-    for image, (row, column) in zip(images[top.images[unit]], places, strict=True):
-        y, x, high, wide = ledger[layer].sees(row, column)
+    for image, place in zip(images[top.images[unit]], places, strict=True):
+        y, x, high, wide = ledger[layer].sees(*place)
         edge = max(0, -y, -x, y + high - size[1], x + wide - size[2])
         padded = F.pad(image, [edge] * 4, value=outside)
         y, x = y + edge, x + edge

@@ -27,7 +27,7 @@ class Line(NamedTuple):
     framed: Sequence[bool] | np.ndarray = ()
 
 
-@look.styled
+@look.styled()
 def image_grid(
     images: Tensor,
     titles: Sequence[str] | None = None,
@@ -37,16 +37,11 @@ def image_grid(
 ) -> Figure:
     """Draw a batch of images in rows of `columns`.
 
-    Args:
-        images: N×1×H×W, N×3×H×W or N×H×W; bytes, or any other type, which is scaled by
-            the least and the greatest value of the whole batch.
-        titles: one for each image; long ones are broken into lines that fit.
-        columns: images a row.
-        cmap: Matplotlib's colour map for images of one channel.
-        title: of the figure; by default it says how many images there are.
-
-    Raises:
-        ValueError: for another shape, values that aren't finite, or too few titles.
+    `images` are N×1×H×W, N×3×H×W or N×H×W; bytes, or any other type, which is scaled by
+    the least and the greatest value of the whole batch. `titles`, one for each image,
+    are broken into lines that fit; `cmap` is Matplotlib's colour map for one channel;
+    `title` is the figure's, by default the number of images. ValueError for another
+    shape, values that aren't finite, or too few titles.
     """
     array = as_images(images, "images")
     if titles is not None and len(titles) != len(array):
@@ -56,7 +51,7 @@ def image_grid(
     return _draw(lines, title or f"Images: {len(array):,}", cmap)
 
 
-@look.styled
+@look.styled()
 def labelled_rows(
     rows: Mapping[str, Tensor],
     titles: Sequence[str] | None = None,

@@ -89,7 +89,7 @@ def draw_network(net: nn.Module, input_shape: Sequence[int], name: str = "") -> 
     return draw_networks([(name, net, input_shape)])
 
 
-@styled
+@styled()
 def draw_networks(networks: Sequence[tuple[str, nn.Module, Sequence[int]]]) -> Figure:
     """Draw several networks, each (name, net, input_shape), all at one scale.
 

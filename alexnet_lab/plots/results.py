@@ -21,8 +21,8 @@ _UNITS = {"train_loss": ", nats", "validation_loss": ", nats", "seconds": " an e
 _UNITS |= {"train_accuracy": ", %", "validation_accuracy": ", %", "learning_rate": ""}
 
 
-@look.styled
-def curves(history: History, title: str = "Training") -> Figure:
+@look.styled()
+def curves(history: History) -> Figure:
     """Draw loss and accuracy after each epoch: training dashed, validation solid.
 
     The legend gives the last values. Without validation, training stands alone.
@@ -35,11 +35,11 @@ def curves(history: History, title: str = "Training") -> Figure:
         ax.set_title(what.capitalize())
         ax.set_ylabel("cross-entropy, nats" if what == "loss" else "correct, %")
         ax.legend()
-    figure.suptitle(title, x=0.01, ha="left")
+    figure.suptitle("Training", x=0.01, ha="left")
     return figure
 
 
-@look.styled
+@look.styled()
 def compare_curves(
     histories: Mapping[str, History],
     quantity: str = "validation_accuracy",
@@ -89,7 +89,7 @@ def _line(
     return bool(pairs)
 
 
-@look.styled
+@look.styled()
 def confusion_matrix(
     predicted: Tensor, labels: Tensor, classes: Sequence[str]
 ) -> Figure:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import sys
 import textwrap
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from html import escape
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,20 +61,15 @@ _RC |= dict.fromkeys(
 )
 
 Axes = Any  # matplotlib.axes.Axes, whose stubs refuse options handed on as **dict
-Plot = TypeVar("Plot", bound=Callable[..., Any])
 
 
-def styled(function: Plot) -> Plot:
+@contextmanager
+def styled() -> Iterator[None]:
     """Decorate a plotting function: it runs with the course's Matplotlib settings."""
+    import matplotlib
 
-    @functools.wraps(function)
-    def inner(*args: Any, **kwargs: Any) -> Any:
-        import matplotlib
-
-        with matplotlib.rc_context(_RC):
-            return function(*args, **kwargs)
-
-    return inner  # type: ignore[return-value]
+    with matplotlib.rc_context(_RC):
+        yield
 
 
 def use_style() -> None:
@@ -98,11 +94,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def png(figure: Figure, dpi: int = FILE_DPI) -> bytes:
-    """Return `figure` as a PNG, the same bytes for the same figure.
-
-    Matplotlib's version is left out, so that committed outputs change only when the
-    picture does.
-    """
+    """Return a figure as a PNG, the same bytes each time: without a version in it."""
     buffer = io.BytesIO()
     page: Any = {"bbox_inches": "tight", "pad_inches": 0.12, "facecolor": "white"}
     page |= {"metadata": {"Software": None}, "pil_kwargs": {"optimize": True}}
@@ -113,19 +105,13 @@ def png(figure: Figure, dpi: int = FILE_DPI) -> bytes:
 def show(fig: Figure, alt: str, caption: str | None = None) -> None:
     """Display `fig` in the notebook as a PNG with alternative text, then close it.
 
-    The picture goes out as HTML, ``<img alt="…" src="data:image/png;…">``, for that is
-    where JupyterLab, nbconvert's pages and slides, and Sphinx all keep the text; a
-    terminal shows the words alone. Outside IPython nothing is displayed, so that a
-    notebook's code runs as a script.
+    `alt` says what the picture shows, in a sentence or two, for a reader who can't see
+    it. State the finding ("accuracy rises to 90 %"), not just the kind of plot; a
+    ValueError says if it is empty. `caption`, plain text, is shown in small type below.
 
-    Args:
-        fig: the figure; pyplot will not show it a second time.
-        alt: what the picture shows, in a sentence or two, for a reader who can't see
-            it. State the finding ("accuracy rises to 90 %"), not just the kind of plot.
-        caption: plain text, shown in small type below the figure.
-
-    Raises:
-        ValueError: if `alt` is empty.
+    The picture goes out as HTML, for that is where JupyterLab and nbconvert's pages and
+    slides keep the text; a terminal shows the words alone. Outside IPython nothing is
+    displayed, so that a notebook's code runs as a script.
     """
     if not isinstance(alt, str) or not alt.strip():
         what = "say in a sentence what the figure shows, for readers who can't see it"
@@ -158,7 +144,7 @@ def rectangle(
     ax.add_patch(Rectangle((x, y), wide, high, **style))
 
 
-@functools.lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)
 def text_width(text: str, size: float, weight: str = "normal") -> float:
     """Return how wide `text` is, in points, in the default font at `size` points."""
     from matplotlib.font_manager import FontProperties

@@ -11,15 +11,6 @@ from alexnet_lab.plots import style as look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-from typing import TYPE_CHECKING
-
-from alexnet_lab.plots.style import GREY, INK, PALE, Axes, new_figure, rectangle, styled
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from alexnet_lab.arithmetic import Ledger, Row
-
 
 NEVER_READ = {"facecolor": "#F6D5C3", "edgecolor": look.VERMILION, "hatch": "xxxx"}
 PADDING = {"facecolor": "white", "edgecolor": look.GREY, "hatch": "////"}
@@ -28,7 +19,6 @@ PIXEL = {"facecolor": look.PALE, "edgecolor": look.GREY}
 MIDDLE: dict[str, Any] = {"ha": "center", "va": "center"}
 ON_WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 MOST_CELLS = 36  # that many fit across a slide with a label each
-MOST_SQUARES = 24  # of a larger square, the bottom right corner is shown
 
 
 class Sliding(Sweep):
@@ -70,13 +60,13 @@ class Sliding(Sweep):
         skipped = resumes - cut - self.gap if index > cut else 0
         return index - begin - skipped
 
-    def cell_style(self, *indices: int) -> dict[str, str]:
-        """Return how to draw the cell at an index, or at a row and a column."""
-        if max(indices) >= self.edge:
+    def cell_style(self, index: int) -> dict[str, str]:
+        """Return how to draw the cell at an index."""
+        if index >= self.edge:
             return BEYOND
-        if not self.read.issuperset(indices):
+        if index not in self.read:
             return NEVER_READ
-        return PIXEL if 0 <= min(indices) <= max(indices) < self.size else PADDING
+        return PIXEL if 0 <= index < self.size else PADDING
 
     @property
     def words(self) -> str:
@@ -97,18 +87,15 @@ class Sliding(Sweep):
         parts = [f"{n} {noun}" + "s" * (n > 1) for noun, n in counts.items() if n]
         return f"left over: {', '.join(parts)}" if parts else ""
 
-    def legend(self, name: str) -> str:
-        """Return an axis label that explains the hatching."""
+    @property
+    def legend(self) -> str:
+        """The label of the pixels, which explains the hatching."""
         marks = ["hatched: zeros of the padding"] * (self.before + self.after > 0)
         marks += ["crossed: never read"] * (not self.read.issuperset(range(self.size)))
-        return f"{name}  ({'; '.join(marks)})" if marks else name
-
-    def label_every(self, points: float) -> int:
-        """Return how many cells of `points` there are to a label."""
-        return math.ceil((look.text_width(str(self.size - 1), 11) + 5) / points)
+        return f"pixel  ({'; '.join(marks)})" if marks else "pixel"
 
 
-@look.styled
+@look.styled()
 def draw_windows(
     size: int,
     kernel_size: int,
@@ -150,7 +137,7 @@ def draw_windows(
 def _draw_cells(ax: look.Axes, s: Sliding) -> None:
     """Draw the cells of the input, the numbers of its pixels above them."""
     ticks: list[int] = []
-    step = s.label_every(s.points)
+    step = math.ceil((look.text_width(str(s.size - 1), 11) + 5) / s.points)
     for number, (start, stop) in enumerate(s.stretches):
         for i in range(start, stop):
             look.rectangle(ax, s.left(i), 0, 1, 1, **s.cell_style(i))
@@ -163,7 +150,7 @@ def _draw_cells(ax: look.Axes, s: Sliding) -> None:
     ax.set_xticks([s.left(i) + 0.5 for i in ticks], map(str, ticks))
     ax.tick_params("x", labeltop=True, labelbottom=False)
     ax.xaxis.set_label_position("top")
-    ax.set_xlabel(s.legend("pixel"), loc="left", labelpad=6)
+    ax.set_xlabel(s.legend, loc="left", labelpad=6)
 
 
 def _draw_window(ax: look.Axes, s: Sliding, start: int, y: float) -> None:
@@ -190,12 +177,7 @@ def _draw_stride(ax: look.Axes, s: Sliding, y: float) -> None:
     """Draw how far the second window lies from the first, if there is room to say."""
     for words in (f"stride {s.stride}", f"+{s.stride}"):
         if look.text_width(words, look.SMALL) + 14 < s.stride * s.points:
-            arrow = {
-                "arrowstyle": "<->",
-                "color": look.GREY,
-                "shrinkA": 0,
-                "shrinkB": 0,
-            }
+            arrow = dict(arrowstyle="<->", color=look.GREY, shrinkA=0, shrinkB=0)
             ax.annotate("", (s.stride, y), (0, y), arrowprops=arrow)
             style = {"fontsize": look.SMALL, "bbox": ON_WHITE, **MIDDLE}
             ax.text(s.stride / 2, y, words, **style)
@@ -214,118 +196,3 @@ def _draw_rest(ax: look.Axes, s: Sliding, bottom: float) -> None:
     x = max(end, look.text_width(s.rest, 13) / s.points)  # it begins in the picture
     style = {"ha": "right", "va": "center", "fontweight": "bold"}
     ax.text(x, bottom + 0.45, s.rest, color=colour, **style)
-
-
-@look.styled
-def draw_windows_2d(
-    size: int, kernel_size: int, stride: int, padding: Padding = 0
-) -> Figure:
-    """Draw the first, second and last window on a padded `size` × `size` input.
-
-    What no window reads is crossed. Of a large input, the bottom right corner is
-    shown, where the last window ends. Arguments and errors are those of `output_size`,
-    the same for height and width. Taught in 01.
-    """
-    s = Sliding(size, kernel_size, stride, padding)
-    begin, last = max(-s.before, s.end - MOST_SQUARES), s.positions - 1
-    figure = look.new_figure(6.5, 6.2)
-    ax = figure.subplots()
-    for row, column in product(range(begin, s.end), repeat=2):
-        look.rectangle(ax, column, row, 1, 1, **s.cell_style(row, column))
-    for name, row, column, colour, line in (
-        ("first", 0, 0, look.BLUE, "-"),
-        ("second", 0, 1, look.GREEN, "--"),
-        ("last", last, last, look.INK, "-."),
-    ):
-        if column <= last and s.start(row) >= begin:
-            style = {"edgecolor": colour, "linestyle": line, "linewidth": 2.5}
-            style |= {"facecolor": colour + "1F", "zorder": 4}
-            style["label"] = f"{name} window ({row}, {column})"
-            look.rectangle(ax, s.start(column), s.start(row), s.span, s.span, **style)
-    figure.legend(loc="outside lower left", ncols=2)
-    step = s.label_every(4.2 * 72 / (s.end - begin))
-    ticks = range(max(begin, 0), size)[::-step]
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_ticks([i + 0.5 for i in ticks], map(str, ticks), fontsize=look.SMALL)
-    ends = begin - 0.3, s.end + 0.3
-    ax.set(xlim=ends, ylim=ends[::-1], xlabel=s.legend("column"), ylabel="row")
-    ax.set_aspect("equal", anchor="N")
-    ax.spines[:].set_visible(False)
-    ax.tick_params(length=0)
-    ax.set_title("the bottom right corner" if s.start(0) < begin else "the whole input")
-    sides = f"{s.positions} × {s.positions} = {s.positions**2:,} windows"
-    figure.suptitle(f"{s.words}\n{s.working}\n{sides}", x=0.01, ha="left")
-    return figure
-
-
-Pair = tuple[int, int]
-
-
-@styled
-def draw_receptive_fields(ledger: Ledger) -> Figure:
-    """Draw how the receptive field grows, layer by layer, to scale with the input.
-
-    Left, the fields of one unit in the middle, nested in the input; right, a bar for
-    each layer that widens the field. Beside each bar stand the field's size, the jump
-    (pixels of the input from one unit to the next) and the size of the map. Raises
-    ValueError if no layer has a receptive field. Taught in 01.
-    """
-    growing: dict[Pair, Row] = {}  # the first layer of each size
-    for row in ledger.rows:
-        if row.receptive_field is not None and len(row.output_shape) == 3:
-            growing.setdefault(pair(row.receptive_field), row)
-    growing.pop((1, 1), None)
-    if not growing:
-        raise ValueError("no convolution or pool, so no receptive field that grows")
-    height, width = ledger.input_shape[-2:]
-    figure = new_figure(10, max(3.9, 1.7 + 0.4 * len(growing)))
-    left, right = figure.subplots(1, 2, width_ratios=[1, 2.1])
-    lightness = [place / len(growing) for place in range(len(growing))]
-    blues = [(0.75 * t, 0.2 + 0.7 * t, 0.36 + 0.6 * t) for t in lightness]
-    _draw_nested(left, height, width, dict(zip(growing, blues, strict=True)))
-    _draw_bars(right, width, growing, blues)
-    (high, wide), last = list(growing.items())[-1]
-    title = f"One unit of {last.name} sees {high} × {wide} pixels; the input has "
-    figure.suptitle(f"{title}{height} × {width}", x=0.01, ha="left")
-    return figure
-
-
-def pair(value: Any) -> Pair:
-    """Return a size as (height, width): one number stands for both."""
-    return (value, value) if isinstance(value, int) else tuple(value)
-
-
-def _draw_nested(ax: Axes, height: int, width: int, colours: dict[Pair, Any]) -> None:
-    rectangle(ax, 0, 0, width, height, facecolor=PALE, edgecolor=GREY)
-    for (high, wide), colour in reversed(colours.items()):
-        corner = (width - wide) / 2, (height - high) / 2
-        style = {"facecolor": colour, "edgecolor": "white"}
-        rectangle(ax, *corner, wide, high, linewidth=1.2, **style)
-    ax.autoscale_view()
-    ax.invert_yaxis()
-    ax.set(xticks=[0, width], yticks=[0, height], xlabel="column", ylabel="row")
-    ax.set_aspect("equal", anchor="N")
-    ax.spines[:].set_visible(False)
-    ax.set_title("in the input")
-
-
-def _draw_bars(ax: Axes, width: int, rows: dict[Pair, Row], colours: list) -> None:
-    names, widths = [row.name for row in rows.values()], [wide for _, wide in rows]
-    ax.barh(names, widths, 0.72, color=colours, edgecolor=INK, linewidth=0.8)
-    ax.axvline(width, color=INK, linewidth=1.5, linestyle="--")
-    reach = max(width, *widths)
-    texts = {"field": list(rows), "jump": [pair(row.jump) for row in rows.values()]}
-    texts["map"] = [pair(row.output_shape[1:]) for row in rows.values()]
-    for (name, sizes), x in zip(texts.items(), (1.17, 1.36, 1.66), strict=True):
-        style = {"ha": "right", "va": "center"}
-        ax.text(reach * x, -0.95, name, color="#555555", **style)
-        for place, (high, wide) in enumerate(sizes):
-            text = f"{high} × {wide}" if name == "map" or high != wide else f"{high}"
-            ax.text(reach * x, place, text, **style)
-    ax.set(xlim=(0, reach * 1.68), ylim=(len(rows) - 0.4, -1.35))
-    ticks = [tick for tick in ax.get_xticks() if tick <= 0.85 * width] + [width]
-    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    ax.set_xlabel("pixels of the input", loc="left")
-    ax.spines["bottom"].set_visible(False)
-    ax.tick_params(axis="y", length=0)
-    ax.set_title("layer by layer")
