@@ -61,7 +61,7 @@ def run_variant(
         each pass, gathered while the weights change), accuracy and loss (nats) on the
         images that score this study, accuracy of ten views where it has them, seconds
         (of training), machine. The weights of seed 0 of a study with ten views are
-        written into ``out``.
+        written into ``out``, in 16 bits.
 
     Raises:
         TrainingDiverged: the loss is no longer finite.
@@ -97,7 +97,8 @@ def run_variant(
     if study.view:
         run["ten_views"] = evaluate(TenViews(net, side, padding), scored).accuracy
         if out is not None and seed == 0:
-            weights = {key: value.cpu() for key, value in net.state_dict().items()}
+            state = net.state_dict().items()
+            weights = {key: value.half().cpu() for key, value in state}
             checkpoints.save(weights, out / f"{variant}.pt")
     return run
 
@@ -303,7 +304,7 @@ def main(name: str, arguments: Sequence[str]) -> int:
     command = f"python -m alexnet_lab study {name} {shlex.join(arguments)}"
     scored = "the 10,000 test images" if STUDIES[name].test else _VALIDATION
     result = {  # what a reader of the recorded study wants to know first
-        **provenance(command, f"{chip}, float32, {which['workers']} at a time"),
+        **provenance(command, f"{chip}, {which['workers']} at a time"),
         "scored_on": scored,
         **asdict(settings),
         "runs": len(runs),

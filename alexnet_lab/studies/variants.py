@@ -196,8 +196,8 @@ FIGURE_1 = {
         build, None, options={**_PLAIN, "learning_rate": rate, "epochs": epochs}
     )
     for name, build, epochs, rates in (
-        ("relu", four_layers, 15, (0.01, 0.02, 0.04, 0.08)),
-        ("tanh", partial(with_tanh, four_layers), 40, (0.01, 0.02, 0.04, 0.08)),
+        ("relu", four_layers, 8, (0.006, 0.02, 0.06)),
+        ("tanh", partial(with_tanh, four_layers), 24, (0.006, 0.02, 0.06)),
     )
     for rate in rates
 }
@@ -210,11 +210,11 @@ LRN = {
 
 _HIS: dict[str, Any] = {"mean_image": True}
 STUDIES: dict[str, Study] = {
-    "short": Study(ABLATIONS, 8),
-    "long": Study(ABLATIONS, 64),
-    "modern": Study(MODERN, 64),
-    "figure1": Study(FIGURE_1, 15),
-    "lrn": Study(LRN, 160, test=True, images=_HIS, view=(24, 0)),
+    "short": Study(ABLATIONS, 6, batch_size=256),
+    "long": Study(ABLATIONS, 32, batch_size=256),
+    "modern": Study(MODERN, 32, batch_size=256),
+    "figure1": Study(FIGURE_1, 8),
+    "lrn": Study(LRN, 40, test=True, images=_HIS, view=(24, 0)),
     "quick": Study({"80sec": Variant(quick_80sec, None)}, 4, 0.03, 64, test=True),
     "80sec": Study(
         {"80sec": Variant(krizhevsky_80sec, None, options=partial(recipe, "80sec"))},
@@ -226,10 +226,10 @@ STUDIES: dict[str, Study] = {
     ),
     "alexnet": Study(
         {
-            "LeNet-5": Variant(lenet5_cifar),
-            "AlexNet": Variant(alexnet_cifar),
-            "AlexNet, wide": Variant(partial(alexnet_cifar, width=96)),
+            "lenet5": Variant(lenet5_cifar),
+            "alexnet": Variant(alexnet_cifar),
+            "alexnet_wide": Variant(partial(alexnet_cifar, width=96)),
         },
-        128, test=True, view=(32, 2),
+        80, test=True, view=(32, 2),
     ),
 }  # fmt: skip
