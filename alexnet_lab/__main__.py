@@ -6,7 +6,7 @@ import argparse
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,14 @@ INPUTS = {
     "alexnet_one_tower": (3, 227, 227),
     "alexnet_torchvision": (3, 224, 224),
     "alexnet_mini": (1, 28, 28),
+    "alexnet_cifar": (3, 32, 32),
+    "krizhevsky_80sec": (3, 32, 32),
+    "krizhevsky_18pct": (3, 32, 32),
+    "krizhevsky_13pct": (3, 24, 24),
+    "krizhevsky_11pct": (3, 24, 24),
 }
+STUDIES = ("short", "long", "modern", "figure1", "lrn", "quick", "80sec", "18pct")
+STUDIES += ("alexnet",)
 COLOUR_SAMPLE = 2_000  # pictures from which the axes of colour are found
 # options of data and of fit: name, type, default, help
 IMAGES = (
@@ -79,16 +86,14 @@ def _parser() -> argparse.ArgumentParser:
         )
 
     study = commands.add_parser("study", help="a long recorded run")
-    studies = ["short", "long", "modern", "figure1", "lrn", "80sec", "18pct"]
-    studies += ["quick", "alexnet"]
-    study.add_argument("name", choices=studies)
+    study.add_argument("name", choices=STUDIES)
     study.add_argument("rest", nargs=argparse.REMAINDER, help="NAME --help lists them")
     study.set_defaults(run=_study)
     return parser
 
 
 def _train_options(train: argparse.ArgumentParser) -> None:
-    text = "mnist, fashion_mnist, imagenette, or a folder"
+    text = "mnist, fashion_mnist, cifar10, imagenette, or a folder"
     train.add_argument("--data", required=True, help=text)
     text = (
         "folder for checkpoint.pt, weights.pt, history.json and result.json; the same "
@@ -102,8 +107,9 @@ def _train_options(train: argparse.ArgumentParser) -> None:
         train.add_argument(option, type=kind, default=default, help=text + shown)
     changes = ["flip", "shift", "colour"]
     text = (
-        "random changes of the training images: mirrored, moved by 2 pixels, the "
-        "paper's colour noise (folders of photographs are cropped and mirrored anyway)"
+        "random changes of the training images: mirrored, moved by up to 2 pixels (4 "
+        "of 32), the paper's colour noise (folders of photographs are cropped and "
+        "mirrored anyway)"
     )
     train.add_argument("--augment", nargs="+", choices=changes, default=[], help=text)
     train.add_argument("--test", action="store_true", help="score on the test set")
@@ -186,7 +192,7 @@ def _batches(options: argparse.Namespace) -> Any:
     if options.model == "lenet5_1998":
         images = {"padding": 2, "value_range": (-0.1, 1.175)}
     images |= {name: getattr(options, name) for name, *_ in IMAGES}
-    if options.data in ("mnist", "fashion_mnist", "imagenette"):
+    if options.data in ("mnist", "fashion_mnist", "cifar10", "imagenette"):
         return getattr(data, options.data)(**images)
     return data.image_folder(options.data, **images)
 
@@ -199,13 +205,18 @@ def _augment(train: Any, names: Sequence[str]) -> None:
         raise ValueError("--augment colour needs colour images; these are grey")
     steps: dict[str, Callable[[], Any]] = {
         "flip": augment.RandomFlip,
-        "shift": lambda: augment.RandomShift(2),
-        "colour": lambda: augment.ColourNoise.fit(
-            picture[:, ::4, ::4] for picture in train.sample(COLOUR_SAMPLE)
-        ),
+        "shift": lambda: augment.RandomShift(4 if train.image_shape[1] == 32 else 2),
+        "colour": lambda: augment.ColourNoise.fit(_some_pictures(train)),
     }
     if names:
         train.augment = augment.compose(*[steps[name]() for name in names])
+
+
+def _some_pictures(train: Any) -> Iterable[Any]:
+    """Training pictures, uint8 (3, H, W): from memory, or small ones of a folder."""
+    if hasattr(train, "images"):
+        return train.images[:COLOUR_SAMPLE]
+    return (picture[:, ::4, ::4] for picture in train.sample(COLOUR_SAMPLE))
 
 
 def _train(options: argparse.Namespace) -> int:

@@ -10,7 +10,6 @@ from torch import nn
 
 from alexnet_lab import inside, ledger
 from alexnet_lab.inside.hooks import run_and_see
-from alexnet_lab.studies.photo_crops import CROP, PhotoCrops, photo_net, prepared
 
 
 def small() -> nn.Sequential:
@@ -153,11 +152,24 @@ def patch_at(book, layer: str, image: torch.Tensor, row: int, column: int, **mor
     return inside.top_patches(book, layer, image, top, 0, **more)[0]
 
 
+def strided() -> nn.Sequential:
+    """AlexNet's first two convolutions, narrow, for images of 67 pixels."""
+    return nn.Sequential(
+        OrderedDict(
+            conv1=nn.Conv2d(3, 8, kernel_size=11, stride=4),
+            relu1=nn.ReLU(),
+            pool1=nn.MaxPool2d(kernel_size=3, stride=2),
+            conv2=nn.Conv2d(8, 16, kernel_size=5, padding=2, groups=2),
+            relu2=nn.ReLU(),
+        )
+    )
+
+
 def test_patch_holds_exactly_what_the_unit_depends_on() -> None:
     torch.manual_seed(0)
-    net = photo_net().eval()
-    book = ledger(net, (3, CROP, CROP))
-    image = torch.randn(1, 3, CROP, CROP, requires_grad=True)
+    net = strided().eval()
+    book = ledger(net, (3, 67, 67))
+    image = torch.randn(1, 3, 67, 67, requires_grad=True)
     row, column = 3, 5  # this field reaches beyond the image's right edge
     net[:5](image)[0, :, row, column].sum().backward()
     used = image.grad[0].abs().sum(dim=0) > 0
@@ -170,8 +182,8 @@ def test_patch_holds_exactly_what_the_unit_depends_on() -> None:
 
 
 def test_patch_beyond_the_edge_is_zero() -> None:
-    book = ledger(photo_net(), (3, CROP, CROP))
-    image = torch.full((1, 3, CROP, CROP), 7, dtype=torch.uint8)
+    book = ledger(strided(), (3, 67, 67))
+    image = torch.full((1, 3, 67, 67), 7, dtype=torch.uint8)
     patch = patch_at(book, "conv2", image, 0, 0, outside=3)
     assert (patch[:, :16] == 3).all() and (patch[:, 16:, 16:] == 7).all()
     with pytest.raises(ValueError, match="the ledger is for"):
@@ -179,9 +191,9 @@ def test_patch_beyond_the_edge_is_zero() -> None:
 
 
 def test_top_patches_belong_to_the_best_images() -> None:
-    net = photo_net().eval()
-    book = ledger(net, (3, CROP, CROP))
-    images = torch.randn(4, 3, CROP, CROP, generator=torch.Generator().manual_seed(3))
+    net = strided().eval()
+    book = ledger(net, (3, 67, 67))
+    images = torch.randn(4, 3, 67, 67, generator=torch.Generator().manual_seed(3))
     top = inside.top_images(net, images, "relu2", 2)
     got = inside.top_patches(book, "relu2", images, top, 5, outside=9)
     for patch, *place in zip(
@@ -270,35 +282,3 @@ def test_rank_correlation_of_some_pixels_only() -> None:
     assert found.tolist() == pytest.approx([1, -1])
     with pytest.raises(ValueError, match="one shape"):
         inside.rank_correlation(one, other, where=where[:1])
-
-
-# ------------------------------------------------------- weights, crops, photographs
-def test_photo_crops_are_seeded_and_apart() -> None:
-    crops = PhotoCrops(3, 16, device="cpu")
-    first = [images for images, _ in crops]
-    crops.set_epoch(0)
-    assert torch.equal(torch.cat(first), torch.cat([x for x, _ in crops]))
-    crops.set_epoch(1)
-    images, labels = next(iter(crops))
-    assert images.shape == (16, 3, CROP, CROP) and labels.dtype == torch.int64
-    assert not torch.equal(images, first[0])
-    held = PhotoCrops(2, 8, held_out=True, device="cpu")
-    passes = [torch.cat([x for x, _ in held]) for _ in range(2)]
-    assert torch.equal(*passes)
-    assert held.parts.shape[-1] + crops.parts.shape[-1] == 256
-    with pytest.raises(ValueError, match="batches"):
-        PhotoCrops(0)
-
-
-def test_photo_net_has_the_papers_sizes_and_takes_photographs() -> None:
-    net = photo_net().eval()
-    sizes = [
-        ledger(net, (3, CROP, CROP))[n].output_shape[1] for n in ("conv1", "pool1")
-    ]
-    assert sizes == [15, 7]
-    assert ledger(net, (3, CROP, CROP)).total_parameters == 187_848
-    assert net.conv1.weight.std() < 0.0035
-    pictures = prepared(torch.zeros(1, 3, 256, 256, dtype=torch.uint8))
-    assert net(pictures).shape == (1, 8) and pictures.min() == -2
-    with pytest.raises(ValueError, match="start"):
-        photo_net(0)

@@ -395,6 +395,8 @@ def thinned(layer):
 SHAPES = {"lenet5": (1, 28, 28), "lenet5_1998": (1, 32, 32),
           "alexnet_2012": (3, 227, 227), "alexnet_one_tower": (3, 227, 227),
           "alexnet_torchvision": (3, 224, 224), "alexnet_mini": (1, 28, 28),
+          "alexnet_cifar": (3, 32, 32), "krizhevsky_80sec": (3, 32, 32),
+          "krizhevsky_18pct": (3, 32, 32),
           "mini_batch_norm": (1, 28, 28), "mini_global_pool": (1, 28, 28),
           "mini_stacks": (1, 28, 28), "mini_residual": (1, 28, 28)}  # fmt: skip
 
