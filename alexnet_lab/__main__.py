@@ -28,7 +28,16 @@ INPUTS = {
     "krizhevsky_13pct": (3, 24, 24),
     "krizhevsky_11pct": (3, 24, 24),
 }
-STUDIES = ("short", "long", "modern", "figure1", "lrn", "quick", "80sec", "18pct")
+STUDIES: tuple[str, ...] = (
+    "short",
+    "long",
+    "modern",
+    "figure1",
+    "lrn",
+    "quick",
+    "80sec",
+    "18pct",
+)
 STUDIES += ("alexnet",)
 COLOUR_SAMPLE = 2_000  # pictures from which the axes of colour are found
 # options of data and of fit: name, type, default, help
