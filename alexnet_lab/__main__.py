@@ -38,7 +38,7 @@ STUDIES: tuple[str, ...] = (
     "80sec",
     "18pct",
 )
-STUDIES += ("alexnet",)
+STUDIES += ("ten_minutes", "alexnet")
 COLOUR_SAMPLE = 2_000  # pictures from which the axes of colour are found
 # options of data and of fit: name, type, default, help
 IMAGES = (

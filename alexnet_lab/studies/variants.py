@@ -150,6 +150,11 @@ def quick_80sec() -> nn.Sequential:
     return initialise_alexnet(krizhevsky_80sec(), "he")
 
 
+def without_dropout() -> nn.Sequential:
+    """AlexNet for a short run: dropout needs many passes to pay (notebook 10)."""
+    return changed(alexnet_cifar(), drop6=None, drop7=None)
+
+
 def lenet5_cifar() -> nn.Sequential:
     """LeNet-5 with ReLU and max pooling for 3×32×32: conv1 needs no padding there."""
     return changed(lenet5("relu", "max", 3), conv1=nn.Conv2d(3, 6, kernel_size=5))
@@ -223,6 +228,9 @@ STUDIES: dict[str, Study] = {
     "18pct": Study(
         {"18pct": Variant(krizhevsky_18pct, None, options=partial(recipe, "18pct"))},
         140, test=True, images=_HIS,
+    ),
+    "ten_minutes": Study(
+        {"alexnet": Variant(without_dropout)}, 20, test=True, view=(32, 2)
     ),
     "alexnet": Study(
         {
