@@ -25,19 +25,13 @@ def folder(tmp_path, monkeypatch):
     own.mkdir()
     for name in ("test_batch.webp", "labels.bin"):
         shutil.copy(shipped / name, own)
-    # only this sheet, whose labels are the sixth ten thousand
-    monkeypatch.setattr(cifar, "FILES", (*[None] * 5, "test_batch"))
-    original = cifar._original
-    monkeypatch.setattr(cifar, "_unpacked", lambda root, target: one(root, target))
+    original = cifar._original  # of any number: the sixth, whose sheet is here
 
-    def one(root, target):
-        path = target / "CIFAR10" / "unpacked" / "test_batch.bin"
-        if not path.is_file() or cifar.sha256(path.read_bytes()) != cifar.SHA256[5]:
-            content = original(root / "CIFAR10", 5, cifar.SHA256[5])
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(content)
-        return [path] * 6
+    def sixth(folder, number, wanted):
+        return original(folder, 5, cifar.SHA256[5])
 
+    monkeypatch.setattr(cifar, "_original", sixth)
+    monkeypatch.setattr(cifar, "SHA256", (cifar.SHA256[5],) * 6)
     monkeypatch.setenv("ALEXNET_LAB_DATA", str(tmp_path))
     return own
 
@@ -135,6 +129,15 @@ def test_altered_labels_are_found(folder):
     labels.write_bytes(content)
     with pytest.raises(DataFileError, match="not the original"):
         cifar10()
+
+
+def test_a_read_only_folder_serves_without_unpacking(folder, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "read-only", str(path))
+
+    monkeypatch.setattr(cifar, "whole_file", refuse)
+    assert cifar10().test.count == 10_000
+    assert not (folder / "unpacked").exists()
 
 
 def test_a_damaged_unpacked_file_is_mended_from_the_sheet(folder):

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, features
 
-from alexnet_lab.data.cifar import ACROSS, FILES, SHA256, records, sha256
+from alexnet_lab.data.cifar import ACROSS, FILES, SHA256, records_of, sha256
 
 LABELS = {"train": "train_lables.json", "test": "test_lables.json"}  # sic
 
@@ -35,7 +35,7 @@ def main(package: str, target: str) -> None:
             sheet = pixels.transpose(0, 2, 1, 3, 4).reshape(ACROSS * 32, ACROSS * 32, 3)
             path = folder / f"{name}.webp"
             Image.fromarray(sheet).save(path, lossless=True, quality=100, method=4)
-            content = records(path, labels[number * 10_000 : (number + 1) * 10_000])
+            content = records_of(path, labels[number * 10_000 : (number + 1) * 10_000])
             if sha256(content) != SHA256[number]:
                 sys.exit(f"{path}: SHA-256 of its pictures is {sha256(content)}")
             print(f"{path}: {path.stat().st_size:,} bytes")

@@ -6,6 +6,8 @@ SHA-256 are theirs, so pixels and labels are proven together. Source: A. Krizhev
 *Learning multiple layers of features from tiny images*, 2009.
 """
 
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import torch
 from PIL import Image
 
 from alexnet_lab.data.batches import Splits
-from alexnet_lab.data.idx import Images, sha256, splits, temporary_folder
+from alexnet_lab.data.idx import Images, sha256, splits
 from alexnet_lab.data.place import DataFileError, damaged, data_folder
 from alexnet_lab.runtime import whole_file
 
@@ -66,13 +68,10 @@ def _pictures() -> tuple[Images, Images]:
     python_version = root / "cifar-10-batches-py"
     if python_version.is_dir() and not (root / "CIFAR10").is_dir():
         return _from_torchvision(root)
-    try:
-        parts = [np.fromfile(path, np.uint8) for path in _unpacked(root, root)]
-    except OSError:  # read-only, or full
-        target = Path(temporary_folder().name)
-        parts = [np.fromfile(path, np.uint8) for path in _unpacked(root, target)]
-    table = torch.from_numpy(np.concatenate(parts).reshape(-1, 3073))
-    labels, pixels = table[:, 0].long(), table[:, 1:].reshape(-1, 3, 32, 32)
+    records = torch.empty(60_000, 3_073, dtype=torch.uint8)
+    for part, content in zip(records.split(10_000), _unpacked(root), strict=True):
+        part.copy_(torch.frombuffer(content, dtype=torch.uint8).view_as(part))
+    labels, pixels = records[:, 0].long(), records[:, 1:].unflatten(1, (3, 32, 32))
     train, test = slice(50_000), slice(50_000, None)
     return (
         (pixels[train], labels[train], CLASSES),
@@ -80,17 +79,16 @@ def _pictures() -> tuple[Images, Images]:
     )
 
 
-def _unpacked(root: Path, target: Path) -> list[Path]:
-    """The six files, each written from its sheet unless it is there and whole."""
-    paths = []
+def _unpacked(root: Path) -> Iterator[bytearray]:
+    """What the six files hold, each written from its sheet unless it is there whole."""
     for number, (name, wanted) in enumerate(zip(FILES, SHA256, strict=True)):
-        path = target / "CIFAR10" / "unpacked" / f"{name}.bin"
-        if not path.is_file() or sha256(path.read_bytes()) != wanted:
+        path = root / "CIFAR10" / "unpacked" / f"{name}.bin"
+        content = path.read_bytes() if path.is_file() else b""
+        if sha256(content) != wanted:
             content = _original(root / "CIFAR10", number, wanted)
-            with whole_file(path) as file:
+            with suppress(OSError), whole_file(path) as file:  # read-only, or full
                 file.write(content)
-        paths.append(path)
-    return paths
+        yield bytearray(content)  # which PyTorch may share
 
 
 def _original(folder: Path, number: int, wanted: str) -> bytes:
@@ -100,7 +98,7 @@ def _original(folder: Path, number: int, wanted: str) -> bytes:
     except OSError as error:
         raise damaged(labels, f"cannot be read ({error})") from error
     try:
-        content = records(sheet, chosen)
+        content = records_of(sheet, chosen)
     except (OSError, ValueError) as error:
         raise damaged(sheet, f"cannot be read ({error})") from error
     if sha256(content) != wanted:
@@ -109,7 +107,7 @@ def _original(folder: Path, number: int, wanted: str) -> bytes:
     return content
 
 
-def records(sheet: Path, labels: bytes) -> bytes:
+def records_of(sheet: Path, labels: bytes) -> bytes:
     """A sheet's pictures with their labels, as the original's binary version has them.
 
     ValueError: another number of pictures or labels.

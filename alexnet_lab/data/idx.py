@@ -139,7 +139,7 @@ def unpacked(dataset: str) -> Path:
     try:
         return _unpack_all(dataset, root, root)
     except OSError:  # read-only, or full
-        return _unpack_all(dataset, root, Path(temporary_folder().name))
+        return _unpack_all(dataset, root, Path(_temporary_folder().name))
 
 
 def _unpack_all(dataset: str, root: Path, target: Path) -> Path:
@@ -154,7 +154,7 @@ def _unpack_all(dataset: str, root: Path, target: Path) -> Path:
 
 
 @cache
-def temporary_folder() -> tempfile.TemporaryDirectory[str]:
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
     """A folder that goes when Python ends."""
     return tempfile.TemporaryDirectory("-alexnet_lab", ignore_cleanup_errors=True)
 
