@@ -21,20 +21,7 @@ from alexnet_lab.data.pictures import photos
 from alexnet_lab.data.place import DataFileError, data_folder
 
 __all__ = [
-    "Batches",
-    "ColourNoise",
-    "DataFileError",
-    "RandomCrop",
-    "RandomFlip",
-    "RandomShift",
-    "Splits",
-    "cifar10",
-    "compose",
-    "data_folder",
-    "fashion_mnist",
-    "image_folder",
-    "imagenette",
-    "mnist",
-    "photos",
-    "unpacked",
-]
+    "Batches", "ColourNoise", "DataFileError", "RandomCrop", "RandomFlip",
+    "RandomShift", "Splits", "cifar10", "compose", "data_folder", "fashion_mnist",
+    "image_folder", "imagenette", "mnist", "photos", "unpacked",
+]  # fmt: skip

@@ -27,23 +27,9 @@ from alexnet_lab.models.lenet import C3_TABLE, digit_bitmaps, lenet5, lenet5_199
 from alexnet_lab.models.weights import load_torchvision_weights
 
 __all__ = [
-    "C3_TABLE",
-    "LocalResponseNorm",
-    "LocallyConnected2d",
-    "MapNorm",
-    "alexnet_2012",
-    "alexnet_cifar",
-    "alexnet_mini",
-    "alexnet_one_tower",
-    "alexnet_torchvision",
-    "digit_bitmaps",
-    "initialise_alexnet",
-    "krizhevsky_11pct",
-    "krizhevsky_13pct",
-    "krizhevsky_18pct",
-    "krizhevsky_80sec",
-    "lenet5",
-    "lenet5_1998",
-    "load_torchvision_weights",
-    "lrn_per_tower",
-]
+    "C3_TABLE", "LocalResponseNorm", "LocallyConnected2d", "MapNorm", "alexnet_2012",
+    "alexnet_cifar", "alexnet_mini", "alexnet_one_tower", "alexnet_torchvision",
+    "digit_bitmaps", "initialise_alexnet", "krizhevsky_11pct", "krizhevsky_13pct",
+    "krizhevsky_18pct", "krizhevsky_80sec", "lenet5", "lenet5_1998",
+    "load_torchvision_weights", "lrn_per_tower",
+]  # fmt: skip

@@ -7,4 +7,6 @@ What a notebook trains by itself does not.
 from alexnet_lab.studies.study import Settings, main, read_runs, run_study
 from alexnet_lab.studies.variants import ABLATIONS, STUDIES
 
-__all__ = ["ABLATIONS", "STUDIES", "Settings", "main", "read_runs", "run_study"]
+__all__ = [
+    "ABLATIONS", "STUDIES", "Settings", "main", "read_runs", "run_study",
+]  # fmt: skip

@@ -13,17 +13,7 @@ from alexnet_lab.training.precision import choose_precision
 from alexnet_lab.training.recipes import recipe
 
 __all__ = [
-    "CheckpointError",
-    "History",
-    "TemperedCrossEntropy",
-    "TenViews",
-    "TrainingDiverged",
-    "choose_precision",
-    "evaluate",
-    "fit",
-    "load",
-    "one_cycle",
-    "predict",
-    "recipe",
-    "steps",
-]
+    "CheckpointError", "History", "TemperedCrossEntropy", "TenViews",
+    "TrainingDiverged", "choose_precision", "evaluate", "fit", "load", "one_cycle",
+    "predict", "recipe", "steps",
+]  # fmt: skip
