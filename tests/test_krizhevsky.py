@@ -81,7 +81,7 @@ def test_towers_that_are_not_equal_are_refused(width):
 def test_normalisation_within_a_map_by_hand():
     x = 100 * torch.randn(2, 3, 5, 5, dtype=torch.float64)
     y = MapNorm(size=3, alpha=0.01, beta=0.75)(x)
-    window = F.pad(x, [1] * 4)[:, :, 2:5, 0:3]  # around position (3, 1)
+    window = x[:, :, 2:5, 0:3]  # around position (3, 1)
     divisor = (1 + 0.01 / 9 * window.square().sum(dim=(2, 3))) ** 0.75
     assert torch.allclose(y[:, :, 3, 1], x[:, :, 3, 1] / divisor, rtol=1e-4)
 

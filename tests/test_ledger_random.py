@@ -376,6 +376,7 @@ THIN = {
     nn.Conv2d: lambda n: ones(n.kernel_size, n.stride, n.padding, n.dilation),
     PartialConv2d: lambda n: ones(n.kernel_size),
     Subsampling: lambda n: nn.AvgPool2d(2),
+    models.MapNorm: lambda n: nn.AvgPool2d(n.size, 1, n.size // 2),
     nn.MaxPool2d: lambda n: nn.AvgPool2d(
         n.kernel_size, n.stride, n.padding, n.ceil_mode
     ),
