@@ -11,23 +11,25 @@ from torch import nn
 from alexnet_lab.arithmetic.accounting import ledger
 from alexnet_lab.arithmetic.sizes import output_size
 from alexnet_lab.exercises.checking import Exercise, Wrong
+from alexnet_lab.models import krizhevsky_80sec
 
-# 03.1: where the slopes are compared.
+# 03.1: validation accuracies, %, of two networks, paired by three seeds.
+ONE, OTHER = (41.2, 43.5, 40.1), (42.0, 44.1, 41.1)
+STUDENT = 4.303  # t for three differences, as in the notebook's table
+# 03.2: where the slopes are compared.
 POINT = 3.0
-# 03.2: side of the map, window and stride of the pool.
+# 03.3: side of the map, window and stride of the pool.
 SIDE, WINDOW, STRIDE = 13, 3, 2
-# 03.3: channels in and out of each convolution.
+# 03.4: channels in and out of each convolution.
 CHANNELS = 32
-# 03.4: (values, which are kept, probability of dropping).
+# 03.5: (values, which are kept, probability of dropping).
 DROPS = (
     ((1.0, 2.0, 3.0, 4.0), (1.0, 0.0, 1.0, 1.0), 0.5),
     ((-1.0, 5.0, 2.0), (0.0, 1.0, 1.0), 0.2),
     ((4.0, 4.0, 4.0, 4.0, 4.0), (0.0, 0.0, 1.0, 0.0, 1.0), 0.6),
 )
-# 03.5: images for the eraser; so many that each place is all but sure to occur.
-COUNT, SIZE, SQUARE = 400, 28, 8
-# 03.6: validation accuracies, %, of two networks with three seeds each.
-ONE, OTHER = (86.2, 85.8, 86.0), (86.7, 86.1, 86.4)
+# 03.7: images for the eraser; so many that each place is all but sure to occur.
+COUNT, SIZE, SQUARE = 400, 32, 8
 
 
 def tanh_slope(a: float) -> float:
@@ -75,9 +77,16 @@ def dropped(function: Any) -> list[Any]:
     ]
 
 
+def of_his(sides: int) -> int:
+    """Parameters of Krizhevsky's quickest network if its last maps had such sides."""
+    net = krizhevsky_80sec()
+    net.fc64 = nn.Linear(64 * sides**2, 64)
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
 def erased(function: Any) -> tuple[bool, ...] | None:
     """Shape, one black square each, inside, places, repeatable, input left alone."""
-    images = torch.rand(COUNT, 1, SIZE, SIZE) * 0.9 + 0.1  # no black pixel yet
+    images = torch.rand(COUNT, 3, SIZE, SIZE) * 0.9 + 0.1  # no black pixel yet
     given = images.clone()
     result = function(given, torch.Generator().manual_seed(1))
     if result is None or result is ...:
@@ -86,9 +95,10 @@ def erased(function: Any) -> tuple[bool, ...] | None:
     other = function(images.clone(), torch.Generator().manual_seed(2))
     if result.shape != images.shape:
         return (False,)
-    black = result == 0
-    untouched = torch.equal(result[~black], images[~black])
-    rows, columns = black.any(dim=3).squeeze(1), black.any(dim=2).squeeze(1)
+    zero = result == 0
+    black = zero.any(dim=1)  # in one colour at least
+    untouched = torch.equal(result[~zero], images[~zero])
+    rows, columns = black.any(dim=2), black.any(dim=1)
     sides = torch.stack([rows.sum(dim=1), columns.sum(dim=1)])
     area = black.flatten(1).sum(dim=1)
     square = bool((sides == SQUARE).all() and (area == SQUARE**2).all())
@@ -96,6 +106,7 @@ def erased(function: Any) -> tuple[bool, ...] | None:
     return (
         untouched and square,
         bool(area.max() <= SQUARE**2) and untouched,
+        torch.equal(zero.all(dim=1), black),
         len(set(zip(tops.tolist(), lefts.tolist(), strict=True))) > COUNT // 4,
         all(p.min() == 0 and p.max() == SIZE - SQUARE for p in (tops, lefts)),
         torch.equal(result, again) and not torch.equal(result, other),
@@ -106,7 +117,9 @@ def erased(function: Any) -> tuple[bool, ...] | None:
 Draw = Callable[[torch.Tensor, torch.Generator | None], torch.Tensor]
 
 
-def eraser(corners: Draw, copy: bool = True) -> Callable[..., torch.Tensor]:
+def eraser(
+    corners: Draw, copy: bool = True, colours: int = 3
+) -> Callable[..., torch.Tensor]:
     """An erase function that takes its corners (N, 2) from `corners`."""
 
     def erase(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -114,7 +127,8 @@ def eraser(corners: Draw, copy: bool = True) -> Callable[..., torch.Tensor]:
         for image, (row, column) in zip(
             result, corners(images, generator).tolist(), strict=True
         ):
-            image[:, row : row + SQUARE, column : column + SQUARE] = 0
+            rows, columns = slice(row, row + SQUARE), slice(column, column + SQUARE)
+            image[:colours, rows, columns] = 0
         return result
 
     return erase
@@ -135,25 +149,78 @@ def draw(most: int, columns: int = 2, share: bool = False, own: bool = True) -> 
 PLACES = SIZE - SQUARE + 1
 
 
-def difference() -> float:
-    """Of the two means, in points."""
-    return mean(OTHER) - mean(ONE)
+DIFFERENCES = [other - one for one, other in zip(ONE, OTHER, strict=True)]
 
 
-def judged(spread: float) -> tuple[float, bool]:
-    """How many such spreads the means differ, and whether that is more than two."""
-    spreads = difference() / spread
-    return spreads, round(spreads, 6) > 2
+def half(spread: float = stdev(DIFFERENCES), t: float = STUDENT, n: int = 3) -> float:
+    """Half the width of the interval, in points."""
+    return t * spread / math.sqrt(n)
 
 
-def larger_spread() -> float:
-    """Of the two networks, in points: what the rule of the notebook divides by."""
-    return max(stdev(ONE), stdev(OTHER))
+def judged(width: float) -> tuple[float, bool]:
+    """Half the width, and whether the mean difference is farther from zero."""
+    return width, mean(DIFFERENCES) > width
 
 
 EXERCISES = (
     Exercise(
         number="03.1",
+        form="a pair (a number, True or False)",
+        tolerance=0.03,
+        answer=lambda: judged(half()),
+        right="The runs scatter by more than a point and a half, but the pairs share "
+        "their luck: the differences agree, and their interval leaves out zero.",
+        hint="Three steps: subtract seed by seed; the standard deviation of the three "
+        "differences; times t for three seeds, divided by the root of 3. It shows if "
+        "the mean difference is larger.",
+        wrong=(
+            Wrong(
+                lambda: (half(), False),
+                "The number is right. Is the mean of the differences larger or "
+                "smaller than it?",
+            ),
+            Wrong(
+                lambda: judged(half(math.hypot(stdev(ONE), stdev(OTHER)))),
+                "You treated the two networks as if they had not shared their seeds. "
+                "Subtract first, seed by seed.",
+            ),
+            Wrong(
+                lambda: judged(half(max(stdev(ONE), stdev(OTHER)))),
+                "That is the scatter of one network's runs. The rule wants that of the "
+                "differences.",
+            ),
+            Wrong(
+                lambda: judged(half(n=1)),
+                "You forgot to divide by the root of the number of seeds.",
+            ),
+            Wrong(
+                lambda: judged(half(n=9)),
+                "You divided by the number of seeds, not by its root.",
+            ),
+            Wrong(
+                lambda: judged(half(pstdev(DIFFERENCES))),
+                "You divided the squares by 3. For a sample of three, divide by 3 − 1.",
+            ),
+            Wrong(
+                lambda: judged(half(variance(DIFFERENCES))),
+                "You took the variance. The rule has its root.",
+            ),
+            Wrong(
+                lambda: judged(half(t=1.96)),
+                "1.96 is for very many seeds. Which t has the table for three?",
+            ),
+            Wrong(
+                lambda: judged(2 * half()),
+                "That is the whole width. The question is about half of it.",
+            ),
+            Wrong(
+                lambda: judged(mean(DIFFERENCES)),
+                "That is the mean difference, the middle of the interval.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="03.2",
         form="a number",
         tolerance=0.03,
         answer=lambda: 1 / tanh_slope(POINT),
@@ -191,7 +258,7 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        number="03.2",
+        number="03.3",
         form="an integer",
         answer=read_twice,
         right="All pixels but those in rows *and* columns that one window alone reads: "
@@ -228,7 +295,7 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        number="03.3",
+        number="03.4",
         form="a pair of integers (side of the field, parameters saved)",
         answer=lambda: (7, parameters(7, 1) - parameters(3, 3)),
         right="Three 3×3 layers see 7×7 pixels with 27 weights a pair of channels "
@@ -266,7 +333,7 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        number="03.4",
+        number="03.5",
         form="a function of (x, kept, p)",
         probe=dropped,
         answer=lambda: lambda x, kept, p: x * kept / (1 - p),
@@ -305,7 +372,46 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        number="03.5",
+        number="03.6",
+        form="an integer",
+        answer=lambda: of_his(3),
+        right="Rounding down leaves maps of 3×3, and fc64 alone counts them: it has "
+        "64·3·3 inputs then.",
+        hint="Which sides have the last maps if every pool rounds down? And which "
+        "layer's parameters depend on that?",
+        wrong=(
+            Wrong(
+                lambda: of_his(4),
+                "That is the network as it was: its pools round up.",
+            ),
+            Wrong(
+                lambda: of_his(4) - (64 * 4 * 4 - 64 * 3 * 3),
+                "fc64 has fewer inputs, rightly. But each of its 64 units loses them.",
+            ),
+            Wrong(
+                lambda: of_his(4) - 64 * (4 - 3) * 64,
+                "Maps are squares: count their pixels, not their sides.",
+            ),
+            Wrong(
+                lambda: (64 * 3 * 3 + 1) * 64,
+                "That is fc64 alone. The question is about the whole network.",
+            ),
+            Wrong(
+                lambda: of_his(4) - (64 * 3 * 3 + 1) * 64,
+                "You took away what fc64 has then. Take away only what it loses.",
+            ),
+            Wrong(
+                lambda: of_his(2),
+                "You have lost a pixel too many on the way: 32 pixels, three pools.",
+            ),
+            Wrong(
+                lambda: 64 * (4 * 4 - 3 * 3) * 64,
+                "That is what fc64 loses. How many are left in the whole network?",
+            ),
+        ),
+    ),
+    Exercise(
+        number="03.7",
         form="a function of (images, generator)",
         probe=erased,
         answer=lambda: eraser(draw(PLACES)),
@@ -343,46 +449,10 @@ EXERCISES = (
                 "All your squares lie on the diagonal: row and column need a number "
                 "each.",
             ),
-        ),
-    ),
-    Exercise(
-        number="03.6",
-        form="a pair (a number, True or False)",
-        tolerance=0.03,
-        answer=lambda: judged(larger_spread()),
-        right="4/3 of a spread is less than two: by our rule these runs show nothing. "
-        "That doesn't prove that there is none.",
-        hint="Three steps: the two means and their difference, the two spreads, then "
-        "divide by the larger spread. It shows if the result is more than two.",
-        wrong=(
             Wrong(
-                lambda: (judged(larger_spread())[0], True),
-                "The number is right. How many spreads does our rule ask for?",
-            ),
-            Wrong(
-                lambda: judged(min(stdev(ONE), stdev(OTHER))),
-                "You divided by the smaller spread. The careful choice is the larger.",
-            ),
-            Wrong(
-                lambda: (difference(), False),
-                "Your number is the difference in points. How many spreads is it?",
-            ),
-            Wrong(
-                lambda: judged(max(pstdev(ONE), pstdev(OTHER))),
-                "You divided the squares by 3. For a sample of three, divide by 3 − 1.",
-            ),
-            Wrong(
-                lambda: judged(max(variance(ONE), variance(OTHER))),
-                "You divided by the variance. The spread is its root.",
-            ),
-            Wrong(
-                lambda: judged(stdev(OTHER) / math.sqrt(3)),
-                "You divided by the standard error of the mean. Our rule uses the "
-                "spread of the single runs.",
-            ),
-            Wrong(
-                lambda: judged(max(OTHER) - min(OTHER)),
-                "You took the range for the spread.",
+                lambda: eraser(draw(PLACES), colours=1),
+                "One colour is gone and the others are still there. An image has "
+                "three.",
             ),
         ),
     ),
