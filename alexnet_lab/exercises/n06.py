@@ -1,4 +1,4 @@
-"""The exercises of notebook 06: views, flips, colour noise, mean image, ten crops."""
+"""The exercises of notebook 06: views, flips, ten crops, colour noise, mean image."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from alexnet_lab.exercises.checking import Exercise, Wrong
 
 # 06.1: crops of this size out of squares of that.
 CROP, SQUARE = 227, 256
-# 06.3: the variance along an axis for pixels in 0..1, and the strength of the noise.
-VARIANCE, STRENGTH = 0.04, 0.1
-# 06.5: what a network says to three views of one image.
+# 06.3: what a network says to three views of one image.
 LOGITS = ((8.0, 0.0, 0.0), (0.0, 2.0, 0.0), (0.0, 2.0, 0.0))
+# 06.4: the variance along an axis for pixels in 0..1, and the strength of the noise.
+VARIANCE, STRENGTH = 0.04, 0.1
 
 
 def offsets() -> int:
@@ -132,11 +132,47 @@ EXERCISES = (
     ),
     Exercise(
         number="06.3",
-        form="a pair of numbers (code, paper)",
+        form="three probabilities",
+        tolerance=1e-3,
+        answer=lambda: average("probabilities"),
+        right="Class 1 wins by two views to one. Averaged logits would have let the "
+        "one view that is surest decide.",
+        hint="Make each row of logits into probabilities first (they add up to 1), "
+        "then take the mean of the three rows.",
+        wrong=(
+            Wrong(
+                lambda: average("logits"),
+                "You averaged the logits and took the softmax afterwards. The paper "
+                "averages the predictions.",
+            ),
+            Wrong(
+                lambda: torch.tensor(LOGITS).mean(dim=0).tolist(),
+                "Those are mean logits: they are no probabilities and do not add up "
+                "to 1.",
+            ),
+            Wrong(
+                lambda: torch.tensor(LOGITS).softmax(dim=1).sum(dim=0).tolist(),
+                "You added and did not divide: these add up to the number of views.",
+            ),
+            Wrong(
+                lambda: torch.tensor(LOGITS).softmax(dim=0).mean(dim=1).tolist(),
+                "Your softmax runs down the views. It belongs along the classes, one "
+                "view at a time.",
+            ),
+            Wrong(
+                lambda: [1 / 3, 2 / 3, 0.0],
+                "You let the views vote. An average of probabilities keeps how sure "
+                "each one was.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="06.4",
+        form="a pair of numbers (with √λ, with λ)",
         tolerance=1e-3,
         answer=lambda: (levels(0.5, 255), levels(1, 255**2)),
-        right="The code's noise is the same 2 % of the range in any unit. The paper's "
-        "formula, taken at its word, would fill the range and more.",
+        right="With √λ the noise is the same 2 % of the range in any unit. With λ it "
+        "would fill the range and more.",
         hint="A standard deviation is measured in grey levels, so it grows by 255 when "
         "pixels do. In what is a variance measured?",
         wrong=(
@@ -147,7 +183,7 @@ EXERCISES = (
             ),
             Wrong(
                 lambda: (levels(1, 255**2), levels(0.5, 255)),
-                "Right numbers in the wrong order: the code comes first.",
+                "Right numbers in the wrong order: √λ comes first.",
             ),
             Wrong(
                 lambda: (levels(0.5, 1), levels(1, 1)),
@@ -155,8 +191,8 @@ EXERCISES = (
             ),
             Wrong(
                 lambda: (levels(0.5, 255), levels(1, 1)),
-                "The second number is for pixels in 0…1. The paper's noise changes "
-                "with the unit, too.",
+                "The second number is for pixels in 0…1. Noise of size λ changes with "
+                "the unit, too.",
             ),
             Wrong(
                 lambda: (levels(0.5, 255) * 10, levels(1, 255**2) * 10),
@@ -164,12 +200,13 @@ EXERCISES = (
             ),
             Wrong(
                 lambda: (levels(1, 255), levels(1, 255**2)),
-                "The code does not use the variance. What is its square root?",
+                "The first number is to come from the standard deviation. What is the "
+                "square root of the variance?",
             ),
         ),
     ),
     Exercise(
-        number="06.4",
+        number="06.5",
         form="a function of (train, test)",
         probe=centred,
         answer=lambda: reference_mean,
@@ -202,42 +239,6 @@ EXERCISES = (
             Wrong(
                 lambda: lambda train, test: train - train.mean(dim=0),
                 "You centred the training images. The test images were asked for.",
-            ),
-        ),
-    ),
-    Exercise(
-        number="06.5",
-        form="three probabilities",
-        tolerance=1e-3,
-        answer=lambda: average("probabilities"),
-        right="Class 1 wins by two views to one. Averaged logits would have let the "
-        "one view that is surest decide.",
-        hint="Make each row of logits into probabilities first (they add up to 1), "
-        "then take the mean of the three rows.",
-        wrong=(
-            Wrong(
-                lambda: average("logits"),
-                "You averaged the logits and took the softmax afterwards. The paper "
-                "averages the predictions.",
-            ),
-            Wrong(
-                lambda: torch.tensor(LOGITS).mean(dim=0).tolist(),
-                "Those are mean logits: they are no probabilities and do not add up "
-                "to 1.",
-            ),
-            Wrong(
-                lambda: torch.tensor(LOGITS).softmax(dim=1).sum(dim=0).tolist(),
-                "You added and did not divide: these add up to the number of views.",
-            ),
-            Wrong(
-                lambda: torch.tensor(LOGITS).softmax(dim=0).mean(dim=1).tolist(),
-                "Your softmax runs down the views. It belongs along the classes, one "
-                "view at a time.",
-            ),
-            Wrong(
-                lambda: [1 / 3, 2 / 3, 0.0],
-                "You let the views vote. An average of probabilities keeps how sure "
-                "each one was.",
             ),
         ),
     ),
