@@ -1,4 +1,4 @@
-"""The exercises of notebook 07: first loss, rates, momentum, dead units, resuming."""
+"""The exercises of notebook 07: first loss, logs, rates, dead units, resuming."""
 
 import math
 from typing import Any
@@ -7,21 +7,21 @@ from alexnet_lab.exercises.checking import Exercise, Wrong
 
 # 07.1: classes, and the standard deviation of a fresh network's logits.
 CLASSES, SPREAD = 1000, 0.8
-# 07.2: first and last rate of a range test.
+# 07.2: the cause (a to d) of each of the four logs.
+CAUSES = ("c", "a", "d", "b")
+# 07.3: first and last rate of a range test.
 LOW, HIGH = 1e-5, 1.0
-# 07.3: the paper's learning rate and momentum.
+# 07.4: the paper's learning rate and momentum.
 RATE, MOMENTUM = 0.01, 0.9
-# 07.4: outputs of a ReLU, one row an image, one column a unit.
+# 07.5: outputs of a ReLU, one row a picture, one column a unit.
 OUTPUTS = (
     (0.0, 1.2, 0.0, 0.3, 0.0),
     (0.0, 0.0, 0.0, 0.9, 0.0),
     (0.0, 0.4, 0.0, 0.0, 0.1),
     (0.0, 0.0, 0.0, 0.2, 0.0),
 )
-# 07.5: the cause (a to d) of each of the four logs.
-CAUSES = ("c", "a", "d", "b")
 # 07.6: images, batch size, and batches done when the run was stopped.
-IMAGES, BATCH_SIZE, DONE = 55_000, 128, 1_000
+IMAGES, BATCH_SIZE, DONE = 45_000, 128, 1_000
 
 
 def units() -> list[tuple[float, ...]]:
@@ -98,6 +98,36 @@ EXERCISES = (
     ),
     Exercise(
         number="07.2",
+        form='four letters, such as "abcd"',
+        probe=as_letters,
+        answer=lambda: "".join(CAUSES),
+        right="Each fault has its own handwriting: where it starts, where it stops.",
+        hint="Look at both ends of each log. Where should a fresh network start? "
+        "Where does the loss come to rest, and which fault has a floor there?",
+        wrong=(
+            Wrong(
+                lambda: "acdb",
+                "You exchanged 1 and 2. A rate that is too high does not leave the "
+                "loss at rest from the first step on; does it ever become NaN in 1?",
+            ),
+            Wrong(
+                lambda: "badc",
+                "You exchanged 1 and 4. A second softmax has its floor at 1.46, not "
+                "at ln 10.",
+            ),
+            Wrong(
+                lambda: "cdab",
+                "You exchanged 2 and 3. Pixels from 0 to 255 show in the very first "
+                "loss.",
+            ),
+            Wrong(
+                lambda: "bdac",
+                "You went through the logs from the last to the first.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="07.3",
         form="a number",
         tolerance=0.02,
         answer=lambda: math.sqrt(LOW * HIGH),
@@ -130,7 +160,7 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        number="07.3",
+        number="07.4",
         form="a number",
         tolerance=0.001,
         answer=lambda: RATE / (1 - MOMENTUM),
@@ -168,11 +198,11 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        number="07.4",
+        number="07.5",
         form="a fraction of 1",
         answer=lambda: sum(not any(unit) for unit in units()) / len(units()),
-        right="A unit is silent on the batch if *no* image makes it fire.",
-        hint="Go through the table column by column: is there any image for which the "
+        right="A unit is silent on the batch if *no* picture makes it fire.",
+        hint="Go through the table column by column: is there a picture for which the "
         "unit gives more than 0?",
         wrong=(
             Wrong(
@@ -190,11 +220,11 @@ EXERCISES = (
             ),
             Wrong(
                 lambda: sum(0.0 in unit for unit in units()) / len(units()),
-                "You counted units that are off for *some* image.",
+                "You counted units that are off for *some* picture.",
             ),
             Wrong(
                 lambda: sum(not any(row) for row in OUTPUTS) / len(OUTPUTS),
-                "You went by rows. A row is an image, a column a unit.",
+                "You went by rows. A row is a picture, a column a unit.",
             ),
             Wrong(
                 lambda: 100 * sum(not any(unit) for unit in units()) / len(units()),
@@ -207,40 +237,10 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        number="07.5",
-        form='four letters, such as "abcd"',
-        probe=as_letters,
-        answer=lambda: "".join(CAUSES),
-        right="Each fault has its own handwriting: where it starts, where it stops.",
-        hint="Look at both ends of each log. Where should a fresh network start? "
-        "Where does the loss come to rest, and which fault has a floor there?",
-        wrong=(
-            Wrong(
-                lambda: "acdb",
-                "You exchanged 1 and 2. A rate that is too high does not leave the "
-                "loss at rest from the first step on; does it ever become NaN in 1?",
-            ),
-            Wrong(
-                lambda: "badc",
-                "You exchanged 1 and 4. A second softmax has its floor at 1.46, not "
-                "at ln 10.",
-            ),
-            Wrong(
-                lambda: "cdab",
-                "You exchanged 2 and 3. Pixels from 0 to 255 show in the very first "
-                "loss.",
-            ),
-            Wrong(
-                lambda: "bdac",
-                "You went through the logs from the last to the first.",
-            ),
-        ),
-    ),
-    Exercise(
         number="07.6",
         form="a pair of integers (epoch, batches done in it)",
         answer=lambda: place(batches()),
-        right="430 batches an epoch: two whole epochs, and the rest in the third.",
+        right="352 batches an epoch: two whole epochs, and the rest in the third.",
         hint="First the batches of an epoch: the last one is short, but it is one. "
         "Then divide with remainder; epochs are counted from 1.",
         wrong=(
@@ -262,8 +262,8 @@ EXERCISES = (
                 "That would repeat work. The checkpoint knows the batch too.",
             ),
             Wrong(
-                lambda: place(60_000 // BATCH_SIZE + 1),
-                "You took all 60,000 images. 5,000 are held out for validation.",
+                lambda: place(math.ceil(50_000 / BATCH_SIZE)),
+                "You took all 50,000 pictures. 5,000 are held out for validation.",
             ),
         ),
     ),
