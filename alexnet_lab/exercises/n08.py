@@ -1,4 +1,4 @@
-"""The exercises of notebook 08: hooks, fields, neighbours, occlusion, gradients."""
+"""The exercises of notebook 08: hooks, occlusion, gradients, fields, neighbours."""
 
 from collections import OrderedDict
 from contextlib import suppress
@@ -10,11 +10,16 @@ from torch import nn
 from alexnet_lab.arithmetic import ledger
 from alexnet_lab.exercises.checking import Exercise, Wrong
 from alexnet_lab.inside import occlusion_maps, saliency
-from alexnet_lab.studies.photo_crops import photo_net
+from alexnet_lab.models import alexnet_2012
 
-# 08.2: a unit of relu2, in the narrow AlexNet on images of this size.
-UNIT, PIXELS = (3, 6), 96
-# 08.3: features of the query and of six images.
+# 08.2: an image of four pixels in a row, and the weights of one class.
+PIXEL_ROW, WEIGHTS = (1.0, 2.0, 0.0, 3.0), (2.0, -1.0, 4.0, 1.0)
+# 08.3: three classes, four pixels.
+W = ((1.0, 0.0, -2.0, 3.0), (2.0, -1.0, 0.0, 1.0), (0.0, 4.0, 1.0, -1.0))
+B, X = (0.5, 1.0, -1.0), (1.0, 2.0, 3.0, 0.5)
+# 08.4: a unit of relu2, in the paper's AlexNet on images of this size.
+UNIT, PIXELS = (3, 6), 227
+# 08.5: features of the query and of six images.
 QUERY = (4.0, 3.0)
 POINTS = {
     "A": (5.0, 3.0),
@@ -24,11 +29,6 @@ POINTS = {
     "E": (10.0, 10.0),
     "F": (-8.0, -4.0),
 }
-# 08.4: an image of four pixels in a row, and the weights of one class.
-PIXEL_ROW, WEIGHTS = (1.0, 2.0, 0.0, 3.0), (2.0, -1.0, 4.0, 1.0)
-# 08.5: three classes, four pixels.
-W = ((1.0, 0.0, -2.0, 3.0), (2.0, -1.0, 0.0, 1.0), (0.0, 4.0, 1.0, -1.0))
-B, X = (0.5, 1.0, -1.0), (1.0, 2.0, 3.0, 0.5)
 
 
 # ---------------------------------------------------------------------------- 08.1
@@ -100,33 +100,7 @@ def last_output(net: nn.Module, layer: nn.Module, images: torch.Tensor) -> Any:
     return net(images)
 
 
-# ---------------------------------------------------------------------------- 08.2
-def patch() -> tuple[int, int, int]:
-    """Top, left and side of what the unit sees."""
-    book = ledger(photo_net(), (3, PIXELS, PIXELS))
-    return book["relu2"].sees(*UNIT)[:3]
-
-
-def patch_with(jump: int, padding: int, field: int) -> tuple[int, int, int]:
-    """The same by a formula that may be wrong."""
-    return UNIT[0] * jump - padding, UNIT[1] * jump - padding, field
-
-
-# ---------------------------------------------------------------------------- 08.3
-def two_by(score: Any) -> list[str]:
-    """The two letters of the lowest score."""
-    query = torch.tensor(QUERY)
-    ranked = sorted(POINTS, key=lambda n: float(score(torch.tensor(POINTS[n]), query)))
-    return ranked[:2]
-
-
-def two_nearest() -> list[str]:
-    features = torch.tensor(list(POINTS.values())).float()
-    far = torch.cdist(torch.tensor([QUERY]).float(), features)[0]
-    return [list(POINTS)[i] for i in far.argsort()[:2]]
-
-
-# ---------------------------------------------------------------------- 08.4, 08.5
+# ---------------------------------------------------------------------- 08.2, 08.3
 def linear(weight: tuple, bias: tuple) -> nn.Sequential:
     layer = nn.Linear(len(weight[0]), len(weight))
     with torch.no_grad():
@@ -157,6 +131,34 @@ def gradient_of_probability() -> torch.Tensor:
     weights, x = torch.tensor(W), torch.tensor(X)
     p = (weights @ x + torch.tensor(B)).softmax(0)
     return p[1] * (weights[1] - p @ weights)
+
+
+# ---------------------------------------------------------------------------- 08.4
+def patch() -> tuple[int, int, int]:
+    """Top, left and side of what the unit sees."""
+    with torch.device("meta"):  # the ledger counts: no weight is needed
+        net = alexnet_2012(image_size=PIXELS)
+    book = ledger(net, (3, PIXELS, PIXELS))
+    return book["relu2"].sees(*UNIT)[:3]
+
+
+def patch_with(jump: int, padding: int, field: int) -> tuple[int, int, int]:
+    """The same by a formula that may be wrong."""
+    return UNIT[0] * jump - padding, UNIT[1] * jump - padding, field
+
+
+# ---------------------------------------------------------------------------- 08.5
+def two_by(score: Any) -> list[str]:
+    """The two letters of the lowest score."""
+    query = torch.tensor(QUERY)
+    ranked = sorted(POINTS, key=lambda n: float(score(torch.tensor(POINTS[n]), query)))
+    return ranked[:2]
+
+
+def two_nearest() -> list[str]:
+    features = torch.tensor(list(POINTS.values())).float()
+    far = torch.cdist(torch.tensor([QUERY]).float(), features)[0]
+    return [list(POINTS)[i] for i in far.argsort()[:2]]
 
 
 EXERCISES = (
@@ -192,6 +194,79 @@ EXERCISES = (
     ),
     Exercise(
         number="08.2",
+        form="a list of three numbers",
+        answer=drops,
+        right="The second square hides evidence against the class: without it the "
+        "score rises. The black pixel adds nothing, whatever its weight.",
+        hint="The score of the whole image first. Then, for each of the three places, "
+        "the score with two pixels set to 0. How much is lost?",
+        wrong=(
+            Wrong(
+                lambda: (
+                    sum(w * x for w, x in zip(WEIGHTS, PIXEL_ROW, strict=True))
+                    - parts()
+                ),
+                "Those are the scores that remain. How much is lost each time?",
+            ),
+            Wrong(
+                lambda: -parts(),
+                "The sign: the map shows the whole image's score less the covered "
+                "image's.",
+            ),
+            Wrong(
+                lambda: parts().abs(),
+                "A loss can be negative: covering may help. Keep the sign.",
+            ),
+            Wrong(
+                lambda: parts(stride=2),
+                "The square moves on by one pixel, not by its own width.",
+            ),
+            Wrong(
+                lambda: torch.tensor(WEIGHTS).unfold(0, 2, 1).sum(dim=1),
+                "You added the weights. A pixel adds weight times value.",
+            ),
+            Wrong(
+                lambda: torch.tensor(WEIGHTS) * torch.tensor(PIXEL_ROW),
+                "You covered one pixel at a time; the square is two wide.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="08.3",
+        form="a list of four numbers",
+        answer=gradient,
+        right="The gradient of a linear score is its weights, for every image: the "
+        "image itself doesn't enter.",
+        hint="Write the logit of class 1 as a sum over pixels. By how much does it "
+        "change if one pixel grows by 1?",
+        wrong=(
+            Wrong(
+                lambda: torch.tensor(W[1]) * torch.tensor(X),
+                "That is gradient times input: what each pixel adds to the logit. How "
+                "fast does the logit change?",
+            ),
+            Wrong(
+                lambda: torch.tensor(W[0]),
+                "That is another class: they are counted from 0.",
+            ),
+            Wrong(
+                lambda: torch.tensor(W[1]).abs(),
+                "You dropped the sign. The map shows the magnitude, the gradient has "
+                "a sign.",
+            ),
+            Wrong(
+                lambda: torch.tensor(W[1]) + B[1],
+                "The bias does not depend on any pixel.",
+            ),
+            Wrong(
+                gradient_of_probability,
+                "That is the gradient of the probability. It mixes in all classes; "
+                "the logit's does not.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="08.4",
         form="three integers (top, left, side)",
         answer=patch,
         right="A field of 51 pixels; the first one begins 2·8 pixels before the image, "
@@ -243,7 +318,7 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        number="08.3",
+        number="08.5",
         form="a list of two letters",
         answer=two_nearest,
         right="A at distance 1, D at √8, just before C at 3.",
@@ -271,79 +346,6 @@ EXERCISES = (
             Wrong(
                 lambda: ["Q", two_nearest()[0]],
                 "The query is not its own neighbour.",
-            ),
-        ),
-    ),
-    Exercise(
-        number="08.4",
-        form="a list of three numbers",
-        answer=drops,
-        right="The second square hides evidence against the class: without it the "
-        "score rises. The black pixel adds nothing, whatever its weight.",
-        hint="The score of the whole image first. Then, for each of the three places, "
-        "the score with two pixels set to 0. How much is lost?",
-        wrong=(
-            Wrong(
-                lambda: (
-                    sum(w * x for w, x in zip(WEIGHTS, PIXEL_ROW, strict=True))
-                    - parts()
-                ),
-                "Those are the scores that remain. How much is lost each time?",
-            ),
-            Wrong(
-                lambda: -parts(),
-                "The sign: the map shows the whole image's score less the covered "
-                "image's.",
-            ),
-            Wrong(
-                lambda: parts().abs(),
-                "A loss can be negative: covering may help. Keep the sign.",
-            ),
-            Wrong(
-                lambda: parts(stride=2),
-                "The square moves on by one pixel, not by its own width.",
-            ),
-            Wrong(
-                lambda: torch.tensor(WEIGHTS).unfold(0, 2, 1).sum(dim=1),
-                "You added the weights. A pixel adds weight times value.",
-            ),
-            Wrong(
-                lambda: torch.tensor(WEIGHTS) * torch.tensor(PIXEL_ROW),
-                "You covered one pixel at a time; the square is two wide.",
-            ),
-        ),
-    ),
-    Exercise(
-        number="08.5",
-        form="a list of four numbers",
-        answer=gradient,
-        right="The gradient of a linear score is its weights, for every image: the "
-        "image itself doesn't enter.",
-        hint="Write the logit of class 1 as a sum over pixels. By how much does it "
-        "change if one pixel grows by 1?",
-        wrong=(
-            Wrong(
-                lambda: torch.tensor(W[1]) * torch.tensor(X),
-                "That is gradient times input: what each pixel adds to the logit. How "
-                "fast does the logit change?",
-            ),
-            Wrong(
-                lambda: torch.tensor(W[0]),
-                "That is another class: they are counted from 0.",
-            ),
-            Wrong(
-                lambda: torch.tensor(W[1]).abs(),
-                "You dropped the sign. The map shows the magnitude, the gradient has "
-                "a sign.",
-            ),
-            Wrong(
-                lambda: torch.tensor(W[1]) + B[1],
-                "The bias does not depend on any pixel.",
-            ),
-            Wrong(
-                gradient_of_probability,
-                "That is the gradient of the probability. It mixes in all classes; "
-                "the logit's does not.",
             ),
         ),
     ),
