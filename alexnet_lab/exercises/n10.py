@@ -1,4 +1,4 @@
-"""The exercises of notebook 10: LRN, intensity, luck, momentum, a footnote."""
+"""The exercises of notebook 10: luck, seeds, LRN, intensity, momentum, a footnote."""
 
 from functools import cache
 from math import ceil, prod
@@ -12,43 +12,29 @@ from alexnet_lab.arithmetic.accounting import Ledger, ledger
 from alexnet_lab.exercises.checking import Exercise, Wrong
 from alexnet_lab.models import alexnet_2012
 
-# 10.2: the machine's ridge, operations a byte.
+# 10.1: comparisons, and the chance of a false alarm in each.
+COMPARISONS, LEVEL = 10, 0.05
+# 10.2: an effect, and the spread of a paired difference, in points; standard errors
+# that find it in four studies of five: 1.96 to leave out zero, 0.84 for luck.
+EFFECT, SPREAD, ERRORS = 0.4, 0.8, 2.8
+# 10.4: the machine's ridge, operations a byte.
 RIDGE = 20
-# 10.3: comparisons, and the chance of a false alarm in each.
-COMPARISONS, LEVEL = 15, 0.05
-# 10.4: an effect and the spread of a single run, in points; spreads that count.
-EFFECT, SPREAD, STRICT = 0.4, 0.5, 2
 # 10.5: the paper's.
 MOMENTUM = 0.9
 
 
 # ------------------------------------------------------------------------------- 10.2
-@cache
-def book() -> Ledger:
-    """AlexNet's ledger."""
-    with torch.device("meta"):
-        return ledger(alexnet_2012(), (3, 227, 227))
+def seeds_needed(paired: bool = True, root: bool = True, errors: float = ERRORS) -> int:
+    """The fewest seeds for which the effect is so many standard errors."""
+
+    def error(seeds: int) -> float:
+        networks = 1 if paired else 2
+        return SPREAD * ((networks / seeds) ** 0.5 if root else networks / seeds)
+
+    return next(n for n in range(1, 1000) if errors * error(n) <= EFFECT)
 
 
-def intensity(batch: int, layer: str = "fc6") -> float:
-    """Operations a byte of a layer of AlexNet, for a batch."""
-    row = book()[layer]
-    moved = batch * (prod(row.input_shape) + prod(row.output_shape)) + row.parameters
-    return 2 * batch * row.macs / (4 * moved)
-
-
-@cache
-def batch_at_the_ridge(layer: str = "fc6") -> int:
-    """The smallest batch for which the layer reaches the ridge."""
-    return next(batch for batch in range(1, 10_000) if intensity(batch, layer) >= RIDGE)
-
-
-def weights_alone(operations: int = 2, unit: int = 4) -> int:
-    """The batch for which operations·B/unit reaches the ridge: nothing but weights."""
-    return ceil(RIDGE * unit / operations)
-
-
-# ------------------------------------------------------------------------------- 10.1
+# ------------------------------------------------------------------------------- 10.3
 def lrn(
     maps: Tensor,
     divide: bool = True,
@@ -97,14 +83,29 @@ def lrn_in_place(maps: Tensor) -> Tensor:
 
 
 # ------------------------------------------------------------------------------- 10.4
-def seeds_needed(two_means: bool = True, root: bool = True, strict: float = STRICT):
-    """The fewest seeds for which `strict` standard errors are below the effect."""
+@cache
+def book() -> Ledger:
+    """AlexNet's ledger."""
+    with torch.device("meta"):
+        return ledger(alexnet_2012(), (3, 227, 227))
 
-    def error(seeds: int) -> float:
-        networks = 2 if two_means else 1
-        return SPREAD * ((networks / seeds) ** 0.5 if root else networks / seeds)
 
-    return next(n for n in range(1, 1000) if strict * error(n) < EFFECT)
+def intensity(batch: int, layer: str = "fc6") -> float:
+    """Operations a byte of a layer of AlexNet, for a batch."""
+    row = book()[layer]
+    moved = batch * (prod(row.input_shape) + prod(row.output_shape)) + row.parameters
+    return 2 * batch * row.macs / (4 * moved)
+
+
+@cache
+def batch_at_the_ridge(layer: str = "fc6") -> int:
+    """The smallest batch for which the layer reaches the ridge."""
+    return next(batch for batch in range(1, 10_000) if intensity(batch, layer) >= RIDGE)
+
+
+def weights_alone(operations: int = 2, unit: int = 4) -> int:
+    """The batch for which operations·B/unit reaches the ridge: nothing but weights."""
+    return ceil(RIDGE * unit / operations)
 
 
 # ------------------------------------------------------------------------------- 10.6
@@ -146,91 +147,11 @@ def coasting(momentum: float = MOMENTUM, first: int = 1) -> float:
 EXERCISES = (
     Exercise(
         number="10.1",
-        form="a function of maps (N, channels, height, width)",
-        probe=on_loud_maps,
-        answer=lambda: lrn,
-        right="The same numbers as the layer, by five shifted sums.",
-        hint="Square, put two channels of zeros on either side, add five slices of "
-        "as many channels as came in, then k + α/5 times the sum, to the power 0.75.",
-        wrong=(
-            Wrong(
-                lambda: lambda maps: lrn(maps, divide=False),
-                "α is not divided by the five channels: that is the paper's formula, "
-                "not the code's.",
-            ),
-            Wrong(
-                lambda: lambda maps: lrn(maps, square=False),
-                "You added the numbers themselves. It is their squares that are added.",
-            ),
-            Wrong(
-                lambda: lambda maps: lrn(maps, k=1.0),
-                "Your k is PyTorch's default. The paper's is another one.",
-            ),
-            Wrong(
-                lambda: lambda maps: lrn(maps, beta=0.5),
-                "You took a square root. The power is β.",
-            ),
-            Wrong(
-                lambda: lrn_cut,
-                "The channels at the edges are missing: the shape must stay. Put zeros "
-                "on either side first.",
-            ),
-            Wrong(
-                lambda: lambda maps: lrn(maps, across=False),
-                "You added over neighbouring *places* of one map. LRN adds over "
-                "neighbouring channels at one place.",
-            ),
-            Wrong(
-                lambda: lambda maps: lrn(maps, reach=1),
-                "Your window has one neighbour on either side. How many has a window "
-                "of five?",
-            ),
-            Wrong(
-                lambda: lrn_in_place,
-                "Right numbers, but you wrote into the maps that you were given.",
-            ),
-        ),
-    ),
-    Exercise(
-        number="10.2",
-        form="an integer",
-        answer=batch_at_the_ridge,
-        right="Each weight is read once a batch and used once an image, so the "
-        "intensity is nearly half the batch; inputs and outputs cost a little more.",
-        hint="Write operations and bytes for a batch of B: two operations for each "
-        "weight and image; four bytes for each weight, input and output. Try batches.",
-        wrong=(
-            Wrong(
-                weights_alone,
-                "Close. You left out the inputs and outputs, which move as well.",
-            ),
-            Wrong(
-                lambda: weights_alone(unit=1),
-                "You counted numbers. The ridge is in operations per *byte*.",
-            ),
-            Wrong(
-                lambda: weights_alone(operations=1),
-                "A multiply-accumulate is two operations.",
-            ),
-            Wrong(
-                lambda: batch_at_the_ridge("fc8"),
-                "That is fc8. The question is about fc6, whose inputs are many more.",
-            ),
-            Wrong(
-                lambda: RIDGE,
-                "You took the intensity for the batch itself: one operation for each "
-                "byte. How many operations does a weight do for an image, and how many "
-                "bytes has it?",
-            ),
-        ),
-    ),
-    Exercise(
-        number="10.3",
         form="a probability, from 0 to 1",
         tolerance=0.005,
         answer=lambda: 1 - (1 - LEVEL) ** COMPARISONS,
-        right="More likely than not. One star in a table of fifteen proves little.",
-        hint="First the chance that a comparison keeps quiet; then that all fifteen "
+        right="Two studies of five. One star in a table of ten proves little.",
+        hint="First the chance that a comparison keeps quiet; then that all ten "
         "do; then the opposite.",
         wrong=(
             Wrong(
@@ -261,29 +182,115 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        number="10.4",
+        number="10.2",
         form="an integer",
         answer=seeds_needed,
-        right="The error of a difference shrinks with the root of the seeds.",
-        hint="The standard error of a mean of n runs is 0.5/√n; of the difference of "
-        "two such means √2 times as much. Double it, and compare with 0.4.",
+        right="More than six times as many as ours, for less than half a point. An "
+        "effect of half the size takes four times the seeds.",
+        hint="The standard error of the mean of n differences is 0.8/√n. Take 2.8 of "
+        "them, compare with 0.4, and look for the first n that is enough.",
         wrong=(
             Wrong(
-                lambda: seeds_needed(two_means=False),
-                "You took the error of one mean. Both networks have an error.",
+                lambda: seeds_needed(paired=False),
+                "You took two networks that share nothing. The spread given is that of "
+                "a paired difference: it holds the luck of both already.",
             ),
             Wrong(
                 lambda: seeds_needed(root=False),
                 "The error shrinks with the *root* of the number of seeds.",
             ),
             Wrong(
-                lambda: seeds_needed(strict=1),
-                "You asked for one standard error. The question asks for two.",
+                lambda: seeds_needed(errors=1.96),
+                "That many seeds make an interval as wide as the effect. It then shows "
+                "in half of the studies only.",
+            ),
+            Wrong(
+                lambda: seeds_needed(errors=1),
+                "You asked for one standard error. The question asks for 2.8.",
             ),
             Wrong(
                 lambda: 2 * seeds_needed(),
-                "Those are the runs of both networks together. How many seeds for "
-                "each?",
+                "Those are the runs of both networks together. How many seeds?",
+            ),
+        ),
+    ),
+    Exercise(
+        number="10.3",
+        form="a function of maps (N, channels, height, width)",
+        probe=on_loud_maps,
+        answer=lambda: lrn,
+        right="The same numbers as the layer, by five shifted sums.",
+        hint="Square, put two channels of zeros on either side, add five slices of "
+        "as many channels as came in, then k + α/5 times the sum, to the power 0.75.",
+        wrong=(
+            Wrong(
+                lambda: lambda maps: lrn(maps, divide=False),
+                "α is not divided by the five channels: that is the paper's formula, "
+                "not the code's.",
+            ),
+            Wrong(
+                lambda: lambda maps: lrn(maps, square=False),
+                "You added the numbers themselves. It is their squares that are added.",
+            ),
+            Wrong(
+                lambda: lambda maps: lrn(maps, k=1.0),
+                "Your k is PyTorch's default. The paper's is different.",
+            ),
+            Wrong(
+                lambda: lambda maps: lrn(maps, beta=0.5),
+                "You took a square root. The power is β.",
+            ),
+            Wrong(
+                lambda: lrn_cut,
+                "The channels at the edges are missing: the shape must stay. Put zeros "
+                "on either side first.",
+            ),
+            Wrong(
+                lambda: lambda maps: lrn(maps, across=False),
+                "You added over neighbouring *places* of one map. LRN adds over "
+                "neighbouring channels at one place.",
+            ),
+            Wrong(
+                lambda: lambda maps: lrn(maps, reach=1),
+                "Your window has one neighbour on either side. How many has a window "
+                "of five?",
+            ),
+            Wrong(
+                lambda: lrn_in_place,
+                "Right numbers, but you wrote into the maps that you were given.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="10.4",
+        form="an integer",
+        answer=batch_at_the_ridge,
+        right="Each weight is read once a batch and used once an image, so the "
+        "intensity is nearly half the batch; inputs and outputs cost a little more.",
+        hint="Write operations and bytes for a batch of B: two operations for each "
+        "weight and image; four bytes for each weight, input and output. Try batches.",
+        wrong=(
+            Wrong(
+                weights_alone,
+                "Close. You left out the inputs and outputs, which move as well.",
+            ),
+            Wrong(
+                lambda: weights_alone(unit=1),
+                "You counted numbers. The ridge is in operations per *byte*.",
+            ),
+            Wrong(
+                lambda: weights_alone(operations=1),
+                "A multiply-accumulate is two operations.",
+            ),
+            Wrong(
+                lambda: batch_at_the_ridge("fc8"),
+                "That is fc8. The question is about fc6, whose inputs are many more.",
+            ),
+            Wrong(
+                lambda: RIDGE,
+                "You took the intensity for the batch itself: one operation for each "
+                "byte. How many operations does a weight do for an image, and how many "
+                "bytes has it?",
             ),
         ),
     ),
