@@ -1,117 +1,95 @@
-"""``make bench``: our training step against the textbooks' and against the machine.
+"""``make bench``: our training against the textbooks', step by step and to a goal.
 
-Prints a table and writes bench.json and bench.png to benchmarks/results, or to another
-``--out`` folder for another kind of machine: the training step of LeNet-5 and AlexNet,
-plain and ours, beside a large matrix product; then the time to the accuracies that Dive
-into Deep Learning publishes after ten epochs, 77.9 % with LeNet and 88.3 % with
-AlexNet. The last takes minutes on a CPU; ``--accuracy LeNet-5`` leaves it out,
-``--accuracy`` alone leaves out both.
+For each network a training step, plain and ours, beside a large matrix product; the
+time to accuracies that others published, over several seeds; and for networks in no
+textbook, what its recipe reaches. ``--only`` and ``--skip`` leave parts out, which keep
+what the record has of them. Prints a table and writes bench.json and bench.png.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import platform
-from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 
 from alexnet_lab import environment
-from alexnet_lab.arithmetic import ledger
-from alexnet_lab.runtime import device
+from alexnet_lab.runtime import device, provenance, write_json
 from alexnet_lab.training.precision import bfloat16_gain
 from benchmarks import recipes
-from benchmarks.accuracy import PUBLISHED, time_to_accuracy
-from benchmarks.elsewhere import in_another_process
-from benchmarks.measure import Timing, interleaved, repeat
-from benchmarks.picture import draw
-
-RESULTS = Path(__file__).parent / "results"
+from benchmarks.accuracy import GOALS, reach, textbook
+from benchmarks.measure import Bar, in_another_process, interleaved, quarters, repeat
+from benchmarks.picture import draw, table
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Measure, print, record."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--accuracy", nargs="*", choices=list(PUBLISHED), default=None)
-    parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER")
-    options = parser.parse_args()
+    nets = list(recipes.NETS)
+    parser.add_argument("--only", nargs="+", choices=nets, default=nets)
+    parser.add_argument("--skip", nargs="+", choices=["goals", "textbook"], default=[])
+    parser.add_argument("--rounds", type=int, default=5, help="of steps, at least 2")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="of the record")
+    options = parser.parse_args(arguments)
     if not environment.FAST_CPU.keys() <= os.environ.keys():
         print("Without the settings for a fast CPU; `make bench` has them.", flush=True)
     where = device()
-    record = {
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{platform.machine()}, {where.type}, "
-        f"{torch.get_num_threads()} threads, torch {torch.__version__}",
-        "steps": {name: steps(name, where, options.rounds) for name in recipes.NETS},
-    }
-    names = list(PUBLISHED) if options.accuracy is None else options.accuracy
-    record["accuracy"] = {
-        name: time_to_accuracy(name, where, record["steps"][name]["plain_seconds"])
-        for name in names
-    }
-    options.out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    (options.out / "bench.json").write_text(text, encoding="utf-8")
-    draw(record).savefig(options.out / "bench.png", dpi=150)
+    cpu = "with_bfloat16" if bfloat16_gain() > 1 else "without_bfloat16"
+    kind = cpu if where.type == "cpu" else where.type
+    path = (options.out or Path(__file__).parent / "results" / kind) / "bench.json"
+    record = {"steps": {}, "goals": {}, "textbook": {}}
+    if path.exists():
+        record |= json.loads(path.read_text(encoding="utf-8"))
+
+    def keep(part: str, name: str, result: dict) -> None:
+        chip = f"{where.type}, {torch.get_num_threads()} threads"
+        record[part][name] = provenance(f"{parser.prog} --only {net}", chip) | result
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(record, path)  # at once: an interrupted run has done that much
+
+    for net in options.only:
+        keep("steps", net, steps(net, where, options.rounds))
+        plain = record["steps"][net]["plain_seconds"]
+        for name, goal in GOALS.items():
+            if goal.network == net and "goals" not in options.skip:
+                keep("goals", name, reach(name, where, plain))
+    for net in options.only:
+        if net in recipes.IN_NO_TEXTBOOK and "textbook" not in options.skip:
+            keep("textbook", net, {"accuracy": textbook(net, where)})
+    print("\n" + "\n".join(table(record)))
+    draw(record).savefig(path.with_suffix(".png"), dpi=150)
 
 
 def steps(name: str, where: torch.device, rounds: int) -> dict:
     """One network's training step, plain and ours, between matrix products."""
-    kinds = {"float32": torch.float32}
-    if where.type != "cpu" or bfloat16_gain() > 1:  # else a product takes a minute
-        kinds["bfloat16"] = torch.bfloat16
-    calls = 50 if name == "LeNet-5" else 1
-    with ExitStack() as stack:
-        plain = in_another_process(recipes.plain_steps, name, where)
-        timed = {
-            "plain": stack.enter_context(plain),
-            "ours": repeat(recipes.our_steps(name, where)),
-            **{k: repeat(recipes.product_step(t, where)) for k, t in kinds.items()},
-        }
-        seconds = interleaved(
-            timed, rounds, {"plain": calls, "ours": calls, "float32": 3, "bfloat16": 6}
-        )
-    timing = {key: Timing.of(values) for key, values in seconds.items()}
+    kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    if where.type == "cpu" and bfloat16_gain() <= 1:
+        del kinds["bfloat16"]  # its product may take a minute
+    bar = Bar(f"{name}, steps of {recipes.BATCH} images")
+    with in_another_process(recipes.steps, True, name, where) as plain:
+        timed = {"plain": plain, "ours": repeat(recipes.steps(False, name, where))}
+        timed |= {k: repeat(recipes.product_step(t, where)) for k, t in kinds.items()}
+        calls = {"float32": 3, "bfloat16": 6}
+        calls |= dict.fromkeys(("plain", "ours"), recipes.NETS[name].calls)
+        seconds = interleaved(timed, rounds, calls, bar.at)
+    timing = {key: quarters(values) for key, values in seconds.items()}
     # round by round: a machine that slows down for a minute slows both
-    gains = [a / b for a, b in zip(seconds["plain"], seconds["ours"], strict=True)]
-    ceiling = {kind: 2 * 2048**3 / timing[kind].median for kind in kinds}
-    result = _result(name, timing, Timing.of(gains), ceiling)
-    best = max(result["ceiling_gflops"].values())
-    print(f"{name}, batch {recipes.BATCH}")
-    print(f"  plain step  {timing['plain']}")
-    print(f"  our step    {timing['ours']}")
-    low, high = result["gain_quarters"]
-    print(f"  gain        {result['gain']:.2f}× ({low:.2f}–{high:.2f})")
-    print(
-        f"  work        {result['gflops']:,.0f} GFLOP/s, {result['of_ceiling']:.0%} "
-        f"of the matrix product's {best:,.0f}",
-        flush=True,
-    )
-    return result
-
-
-def _result(
-    name: str, timing: dict[str, Timing], gain: Timing, ceiling: dict[str, float]
-) -> dict:
-    book = ledger(recipes.NETS[name][0](False), (1, *[recipes.NETS[name][1]] * 2))
-    # forward, and twice that backward; the first layer needs no gradient of its input
-    flops = 2 * recipes.BATCH * (3 * book.total_macs - book["conv1"].macs)
-    speed = flops / timing["ours"].median
+    pairs = zip(seconds["plain"], seconds["ours"], strict=True)
+    timing["gain"] = quarters([a / b for a, b in pairs])
+    ceiling = {k: 2 * 2048**3 / timing[k][1] / 1e9 for k in kinds}
+    plain, ours, gain = (timing[key][1] for key in ("plain", "ours", "gain"))
+    work = recipes.BATCH * recipes.flops(name, recipes.NETS[name].shape[-1]) / 1e9
+    bar.end(f"plain {plain:.4g} s, ours {ours:.4g} s, {gain:.2f}×")
     return {
-        "plain_seconds": timing["plain"].median,
-        "plain_quarters": [timing["plain"].low, timing["plain"].high],
-        "our_seconds": timing["ours"].median,
-        "our_quarters": [timing["ours"].low, timing["ours"].high],
-        "gain": gain.median,
-        "gain_quarters": [gain.low, gain.high],
-        "gflops": speed / 1e9,
-        "ceiling_gflops": {kind: value / 1e9 for kind, value in ceiling.items()},
-        "of_ceiling": speed / max(ceiling.values()),
+        "quarters": {key: timing[key] for key in ("plain", "ours", "gain")},
+        "plain_seconds": plain,
+        "our_seconds": ours,
+        "gain": gain,
+        "gflops": work / ours,
+        "ceiling_gflops": ceiling,
+        "of_ceiling": work / ours / max(ceiling.values()),
     }
 
 
