@@ -3,6 +3,7 @@
 The ideas are in the notebooks; here is the plumbing, in small files:
 
 - ``output_size``, ``ledger``: feature-map arithmetic, and a whole network's accounts
+- ``as_sequential``: anybody's straight network as a flat nn.Sequential
 - ``check``: exercises that say why an answer is wrong
 - ``models``, ``data``, ``training``, ``plots``: networks, images, the loop, pictures
 - ``device``, ``budget``: what this machine has, and how long a notebook may take
@@ -17,13 +18,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alexnet_lab.arithmetic import ledger, output_size, torchinfo_text
+    from alexnet_lab.arithmetic import as_sequential, ledger, output_size
+    from alexnet_lab.arithmetic import torchinfo_text as torchinfo_text
     from alexnet_lab.exercises import check
     from alexnet_lab.runtime import budget, device, versions
 
-__all__ = ["budget", "check", "device", "ledger", "output_size", "torchinfo_text",
-           "versions"]  # fmt: skip
+__all__ = ["as_sequential", "budget", "check", "device", "ledger", "output_size",
+           "torchinfo_text", "versions"]  # fmt: skip
+
 _HOMES = {
+    "as_sequential": "arithmetic",
     "budget": "runtime",
     "check": "exercises",
     "device": "runtime",

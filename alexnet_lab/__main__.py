@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
 import inspect
+import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +43,7 @@ STUDIES: tuple[str, ...] = (
     "18pct",
 )
 STUDIES += ("ten_minutes", "alexnet")
+OWN = "package.module:function or folder/file.py:Class"
 COLOUR_SAMPLE = 2_000  # pictures from which the axes of colour are found
 # options of data and of fit: name, type, default, help
 IMAGES = (
@@ -61,7 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
-    except (ValueError, TypeError, RuntimeError, OSError, ImportError) as error:
+    except (
+        ValueError,
+        TypeError,
+        RuntimeError,
+        OSError,
+        ImportError,
+        Warning,
+    ) as error:
         advice = ""
         if isinstance(error, ModuleNotFoundError):
             advice = "; `python -m alexnet_lab doctor` says what is missing"
@@ -77,8 +89,6 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=_doctor)
 
     ledger = commands.add_parser("ledger", help="a network's sizes, parameters, work")
-    text = "channels, height, width, if not the model's own"
-    ledger.add_argument("--input", type=shape, metavar="C,H,W", help=text)
     ledger.add_argument("--verify", action="store_true", help="compare with torchinfo")
     ledger.set_defaults(run=_ledger)
 
@@ -86,9 +96,11 @@ def _parser() -> argparse.ArgumentParser:
     _train_options(train)
     train.set_defaults(run=_train)
 
-    own = f"{', '.join(INPUTS)}, or your own as package.module:function"
+    own = f"{', '.join(INPUTS)}, or your own as {OWN}"
     choice = "an argument of the model, for example --set activation=relu"
+    text = "channels, height, width, if not the model's own"
     for command in (ledger, train):
+        command.add_argument("--input", type=shape, metavar="C,H,W", help=text)
         command.add_argument("model", help=own)
         command.add_argument(
             "--set", metavar="NAME=VALUE", action="append", default=[], help=choice
@@ -124,32 +136,61 @@ def _train_options(train: argparse.ArgumentParser) -> None:
     train.add_argument("--test", action="store_true", help="score on the test set")
 
 
-def _build(options: argparse.Namespace, **defaults: object) -> nn.Module:
-    """The network; ``defaults`` are set where it has such an argument."""
-    module, _, function = options.model.rpartition(":")
-    sys.path.insert(0, "")  # a module in the current folder
+def _model(
+    options: argparse.Namespace,
+) -> tuple[Callable[..., nn.Module], set[str], dict[str, Any]]:
+    """What builds the network, the arguments it takes, and what ``--set`` asks."""
+    from torch import nn
+
+    module, _, name = options.model.rpartition(":")
+    folder, file = os.path.split(module.removesuffix(".py"))
+    sys.path.insert(0, folder)  # "", where it is the current one
     try:
-        source = importlib.import_module(module or "alexnet_lab.models")
-        builder = getattr(source, function)
-    except (ImportError, AttributeError) as error:
+        source = importlib.import_module(file or "alexnet_lab.models")
+        found = getattr(source, name)
+    except Exception as error:  # somebody's file may raise anything
         raise ValueError(
-            f"no model is called {options.model!r} ({error}); there are "
-            f"{', '.join(INPUTS)}, and your own as package.module:function"
+            f"no model is called {options.model!r} ({type(error).__name__}: {error}); "
+            f"there are {', '.join(INPUTS)}, and your own as {OWN}"
         ) from error
-    known = inspect.signature(builder).parameters
-    arguments = {key: value for key, value in defaults.items() if key in known}
-    return builder(**arguments | _chosen(options))
-
-
-def _chosen(options: argparse.Namespace) -> dict[str, Any]:
-    """What ``--set`` asks for."""
-    chosen: dict[str, Any] = {}
+    if isinstance(found, nn.Module):
+        return lambda: found, set(), {}
+    known, chosen = inspect.signature(found).parameters, {}
+    any_name = any(p.kind == p.VAR_KEYWORD for p in known.values())
     for item in options.set:
         key, equals, value = item.partition("=")
         if not equals:
             raise ValueError(f"--set {item!r}: write NAME=VALUE")
-        chosen[key] = int(value) if value.lstrip("-").isdigit() else value
-    return chosen
+        if key not in known and not any_name:
+            raise ValueError(
+                f"--set {item}: {name} takes {', '.join(known) or 'nothing'}"
+            )
+        chosen[key] = _value(value, known.get(key))
+    return found, {*known, *(["num_classes"] * any_name)}, chosen  # as torchvision's
+
+
+def _value(text: str, parameter: inspect.Parameter | None) -> Any:
+    """What ``--set`` gives a parameter: of its type, else as Python reads it."""
+    kind: Any = parameter.annotation if parameter else ""
+    if parameter and kind is parameter.empty:
+        kind = type(parameter.default)
+    kind, value = getattr(kind, "__name__", kind), text
+    if kind != "str":
+        with suppress(ValueError, SyntaxError):
+            value = ast.literal_eval(text.capitalize() if kind == "bool" else text)
+    if kind in ("bool", "int") and type(value).__name__ != kind:
+        raise ValueError(f"--set {parameter}: {text} is no {kind}")
+    return value
+
+
+def _build(options: argparse.Namespace, **defaults: object) -> nn.Module:
+    """The network; ``defaults`` are set where it has such an argument."""
+    builder, known, chosen = _model(options)
+    arguments = {key: value for key, value in defaults.items() if key in known}
+    try:
+        return builder(**arguments | chosen)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{options.model} cannot be built: {error}") from error
 
 
 def shape(text: str) -> tuple[int, ...]:
@@ -157,13 +198,25 @@ def shape(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in text.split(","))
 
 
-def _input(options: argparse.Namespace) -> tuple[int, int, int] | None:
-    """(C, H, W) of a named model as ``--set`` makes it; None for one's own."""
-    if options.model not in INPUTS:
-        return None
-    channels, size, _ = INPUTS[options.model]
-    chosen = {"in_channels": channels, "image_size": size} | _chosen(options)
-    return chosen["in_channels"], chosen["image_size"], chosen["image_size"]
+def _input(options: argparse.Namespace) -> tuple[int, ...]:
+    """(C, H, W): as asked, a named model's as ``--set`` makes it, or the net's own."""
+    import torch
+
+    from alexnet_lab.arithmetic.accounting import own_input
+
+    if options.input:
+        return options.input
+    if options.model in INPUTS:
+        channels, size, _ = INPUTS[options.model]
+        chosen = {"in_channels": channels, "image_size": size} | _model(options)[2]
+        return chosen["in_channels"], chosen["image_size"], chosen["image_size"]
+    found = None
+    with torch.device("meta"), suppress(ValueError, TypeError):
+        found = own_input(_build(options))
+    if found is None:
+        text = "takes images of many sizes, as far as one can see: say which"
+        raise ValueError(f"{options.model} {text}, such as --input 3,224,224")
+    return found
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -181,10 +234,7 @@ def _study(options: argparse.Namespace) -> int:
 def _ledger(options: argparse.Namespace) -> int:
     from alexnet_lab import ledger
 
-    net, shape = _build(options), options.input or _input(options)
-    if shape is None:
-        raise ValueError("a network of your own needs --input C,H,W")
-    book = ledger(net, shape)
+    book = ledger(_build(options), _input(options))
     print(book)
     if not options.verify:
         return 0
@@ -197,7 +247,10 @@ def _batches(options: argparse.Namespace) -> Any:
     """The splits that the command names, in the size that its network reads."""
     from alexnet_lab import data
 
-    images: dict[str, Any] = {"image_size": (_input(options) or (1, 28, 28))[1]}
+    *_, height, width = _input(options)
+    if height != width:
+        raise ValueError(f"pictures are made squares, not {height}×{width}")
+    images: dict[str, Any] = {"image_size": height}
     if options.model == "lenet5_1998":
         images = {"padding": 2, "value_range": (-0.1, 1.175)}
     images |= {name: getattr(options, name) for name, *_ in IMAGES}
@@ -238,7 +291,7 @@ def _train(options: argparse.Namespace) -> int:
     team = distributed.join(device())
     train, validation, test = _batches(options)
     classes = len(train.classes)
-    asked = _chosen(options).get("num_classes", classes)
+    asked = _model(options)[2].get("num_classes", classes)
     if asked != classes:
         raise ValueError(f"num_classes={asked}, but the images have {classes} classes")
     _augment(train, options.augment)
@@ -246,6 +299,7 @@ def _train(options: argparse.Namespace) -> int:
     train.origin = {name: getattr(options, name) for name in given}
     torch.manual_seed(options.seed)
     net = _build(options, in_channels=train.image_shape[0], num_classes=classes)
+    warnings.filterwarnings("error", ".* outputs for .* classes")  # here it is wrong
     history = training.fit(
         net,
         train,

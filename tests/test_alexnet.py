@@ -436,3 +436,40 @@ def test_wrong_weights_are_refused_with_the_reason(published, paper, tmp_path):
     torch.save([1, 2], bad)
     with pytest.raises(ValueError, match="holds a list"):
         load_torchvision_weights(net, bad)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: {f"module.{name}": value for name, value in state.items()},
+        lambda state: {"state_dict": state, "epoch": 90},
+        lambda state: {"model": {f"module.{k}": v for k, v in state.items()}},
+        lambda state: {f"_orig_mod.{name}": value for name, value in state.items()},
+    ],
+)
+def test_weights_are_found_in_what_is_often_around_them(published, wrap):
+    net = alexnet_torchvision()
+    load_torchvision_weights(net, wrap(published))
+    assert (net.conv1.weight == 1).all() and (net.fc8.bias == 16).all()
+
+
+def test_weights_come_out_of_a_model_too(published, tmp_path):
+    from torchvision.models import alexnet
+
+    theirs, net = alexnet(weights=None), alexnet_torchvision()
+    load_torchvision_weights(net, theirs)
+    assert torch.equal(net.fc7.weight, theirs.classifier[4].weight)
+    torch.save(theirs.features, path := tmp_path / "model.pth")
+    with pytest.raises(
+        ValueError, match="a whole model. If you trust it: .*_only=False"
+    ):
+        load_torchvision_weights(net, path)
+
+
+def test_other_widths_and_classes_name_the_line_that_helps(published):
+    narrow = {**published, "classifier.6.weight": torch.zeros(10, 4096)}
+    with pytest.raises(ValueError, match="fc8=False .* num_classes=10 takes all"):
+        load_torchvision_weights(alexnet_torchvision(), narrow)
+    wide = {**published, "features.0.weight": torch.zeros(96, 3, 11, 11)}
+    with pytest.raises(ValueError, match=r"alexnet_torchvision\(\) has torchvision's"):
+        load_torchvision_weights(alexnet_torchvision(), wide)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -15,6 +19,7 @@ from alexnet_lab.data import DataFileError, RandomFlip, image_folder, imagenette
 from alexnet_lab.data.pictures import PictureError, read_picture
 from alexnet_lab.training import evaluate, fit
 
+PROJECT = Path(__file__).parent.parent
 RED, GREEN, BLUE = (200, 30, 20), (20, 180, 40), (10, 40, 220)
 SIZES = {"image_size": 32, "batch_size": 4}
 PLAIN = {**SIZES, "normalise": ((0, 0, 0), (1, 1, 1)), "device": "cpu"}
@@ -499,3 +504,87 @@ def test_train_command_reads_a_folder(split, tmp_path, capsys):
     assert "of 4 correct" in capsys.readouterr().out
     assert main([*arguments[:3], str(split / "nowhere"), *arguments[4:]]) == 1
     assert "nowhere" in capsys.readouterr().err
+
+
+# ------------------------------------------------------- folders as people have them
+@pytest.mark.parametrize("deep", ["images", "a/b"])
+def test_classes_that_lie_deeper_are_found_and_named(tmp_path, deep):
+    for part in ("train", "val"):
+        for name in ("cat", "dog"):
+            class_of(tmp_path / part / deep, name, 3)
+    says = rf"train has one class alone, {deep[0]}.*Move the classes up from .*{deep}"
+    with pytest.raises(DataFileError, match=says) as error:
+        image_folder(tmp_path, **PLAIN)
+    assert "so that there is train/cat, train/dog" in str(error.value)
+    for flat in (tmp_path, tmp_path / "train"):  # the same without a second set
+        (tmp_path / "val").rename(tmp_path / ".val") if flat == tmp_path else None
+        with pytest.raises(DataFileError, match=f"mean the classes in .*train/{deep}"):
+            image_folder(flat, **PLAIN)
+
+
+def test_other_formats_are_read_or_counted_aloud(flat, capsys):
+    for number in range(12):
+        picture(flat / "red" / f"new{number}.jfif", format="JPEG")
+        (flat / "red" / f"IMG_{number}.HEIC").write_bytes(b"from a telephone")
+        (flat / "blue" / f"{number}.heif").write_bytes(b"from another")
+    (flat / "blue" / "notes").write_text("no ending")
+    train, validation, test = image_folder(flat, **PLAIN)
+    assert train.count + validation.count + test.count == 32
+    for words in (
+        r"^\d+ pictures: blue \d, red \d+\n",
+        r"left out.* 12 \.heic \(python -m pip install pillow-heif\)",
+        r"12 \.heif \(python",
+        "1 without an ending",
+    ):
+        assert re.search(words, str(train)), words
+    fit(small_net(), train, device="cpu")
+    assert "12 .heic (python -m pip install pillow-heif)" in capsys.readouterr().out
+
+
+def test_a_plug_in_that_is_there_is_used(tmp_path):
+    """A stand-in for pillow-heif, as its documentation describes it."""
+    (tmp_path / "pillow_heif.py").write_text(
+        "from PIL import BmpImagePlugin, Image\n"
+        "def register_heif_opener():\n"
+        "    Image.register_open('HEIF', BmpImagePlugin.BmpImageFile,\n"
+        "                        lambda head: head[:2] == b'BM')\n"
+        "    Image.register_extensions('HEIF', ['.heic', '.heif'])\n"
+    )
+    code = (
+        "from alexnet_lab.data.pictures import readable; print('.heic' in readable())"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{PROJECT}"}
+    call = [sys.executable, "-c", code]
+    assert subprocess.check_output(call, env=environment, text=True).strip() == "True"
+
+
+@pytest.mark.parametrize(("most", "kind"), [(4_095, np.uint16), (65_535, np.uint16)])
+def test_twelve_bits_in_sixteen_are_not_black(tmp_path, most, kind):
+    values = np.linspace(0, most, 256 * 16).reshape(16, 256).astype(kind)
+    Image.fromarray(values).save(tmp_path / "deep.tif")
+    grey = read_picture(tmp_path / "deep.tif")
+    assert grey[0, 0, 0] == 0 and grey[0, -1, -1] == 255 and len(grey.unique()) == 256
+
+
+def test_normalisation_in_the_wrong_units_is_refused(flat):
+    wrong = ((123.7, 116.8, 103.9), (58.4, 57.1, 57.4))
+    with pytest.raises(ValueError, match="pixels are 0…1 here. Divide .* by 255"):
+        image_folder(flat, **{**PLAIN, "normalise": wrong})
+
+
+def test_pictures_in_two_sets_are_counted(split):
+    first = split / "train" / "red" / "00.jpg"
+    for place in ("val/red/copy.jpg", "test/blue/mislabelled.jpg"):
+        (split / place).write_bytes(first.read_bytes())
+    for part in ("val", "test"):  # those of this file's fixtures are copies, too
+        for number in range(3):
+            for name in ("red", "blue"):
+                (split / part / name / f"{number:02}.jpg").unlink(missing_ok=True)
+        picture(split / part / "red" / "own.jpg", GREEN, (33, 44))
+        picture(split / part / "blue" / "own.jpg", GREEN, (44, 33))
+    train = image_folder(split, **PLAIN).train
+    says = "2 pictures for validation or test are training pictures, too"
+    assert says in train.remarks and says in str(train)
+    (split / "val/red/copy.jpg").unlink()
+    (split / "test/blue/mislabelled.jpg").unlink()
+    assert image_folder(split, **PLAIN).train.remarks == []

@@ -8,12 +8,12 @@ import difflib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import groupby, takewhile
 
 from torch import nn
 
-from alexnet_lab.arithmetic import layers, rules, tables
+from alexnet_lab.arithmetic import layers, rules, straight, tables
 from alexnet_lab.arithmetic.layers import short
 from alexnet_lab.arithmetic.rules import (
     CountError,
@@ -21,6 +21,7 @@ from alexnet_lab.arithmetic.rules import (
     Row,
     Shape,
     UnknownLayerError,
+    called,
     step,
 )
 from alexnet_lab.arithmetic.sizes import Field, SizeError
@@ -39,11 +40,14 @@ class Ledger:
 
     `led["conv1"]` and `led[0]` are rows; `print(led)` shows the table. A layer's
     parameters count once, however often it stands in the net; connections are counted
-    as LeCun does, biases included.
+    as LeCun does, biases included. `reading` says how a net was read that isn't an
+    nn.Sequential; `net` is then its layers in order, as `as_sequential` has them.
     """
 
-    def __init__(self, net: nn.Module, input_shape: Shape, rows: Sequence[Row]) -> None:
+    def __init__(self, net: nn.Module, input_shape: Shape, rows: Sequence[Row],
+                 reading: str = "") -> None:  # fmt: skip
         self.net, self.input_shape, self.rows = net, input_shape, tuple(rows)
+        self.reading = reading
         self.total_parameters = sum(row.parameters for row in rows)
         self.total_macs = sum(row.macs for row in rows)
         self.total_connections = sum(row.connections for row in rows)
@@ -65,12 +69,12 @@ class Ledger:
         text += f" · {self.total_parameters:,} parameters"
         text += f" · {self.total_macs:,} multiply-accumulates"
         side, modules = self.minimum_input, [row.module for row in self.rows]
-        if side in (None, 1):
-            return text
         after = modules[len(image_layers(modules)) :]
-        if not after:
-            return f"{text} · smallest square input {side}"
-        return f"{text} · at least {side}×{side} to reach the {type(after[0]).__name__}"
+        if side not in (None, 1) and after:
+            text += f" · at least {side}×{side} to reach the {type(after[0]).__name__}"
+        elif side not in (None, 1):
+            text += f" · smallest square input {side}"
+        return f"{text}\n{self.reading}".rstrip()
 
     def verify(self) -> Verification:
         """Run the network once with torchinfo and compare every row. Taught in 01."""
@@ -104,18 +108,23 @@ class Ledger:
 def ledger(net: nn.Module, input_shape: Sequence[int]) -> Ledger:
     """Work out every layer of a network from its settings and the input's shape.
 
-    The net is an nn.Sequential, nested or not, or a single layer, on any device, the
-    meta device too; lazy layers need not have run. Weights tied between two layers
-    count twice (as in torchinfo); a layer that stands twice in the net, once. The shape
-    is (channels, height, width), or (features,), without the batch. Taught in 01.
+    The net is an nn.Sequential, nested or not, a layer, or any straight network of
+    these, on any device, the meta device too; lazy layers need not have run. Weights
+    tied between two layers count twice (as in torchinfo); a layer that stands twice in
+    the net, once. The shape is (channels, height, width), or (features,), without the
+    batch. Taught in 01.
 
     Raises:
         UnknownLayerError: a layer without a rule; the message shows how to add one.
+        BranchError: a net that isn't straight; the message names the layer where.
         LedgerError: a layer rejects its input; the message shows what would fit.
         TypeError, ValueError: an input_shape that is none.
     """
-    shape = start = _checked(input_shape)
-    named, rows = list(named_layers(net)), list[Row]()
+    shape = start = rules.checked(input_shape, net)
+    named, rows, reading = list(named_layers(net)), list[Row](), ""
+    if not all(rules.is_layer(layer) for _, layer in named):
+        read = straight.Reading(net, shape)
+        named, reading, net = read.layers, read.text, read.sequential()
     modules = [layer for _, layer in named]
     first_name: dict[int, str] = {}
     field: Fields | None = (Field(), Field()) if len(shape) == 3 else None
@@ -125,11 +134,13 @@ def ledger(net: nn.Module, input_shape: Sequence[int]) -> Ledger:
         except UnknownLayerError as error:
             raise UnknownLayerError(f"{called(name)}: {error}") from None
         except ValueError as error:
-            text = explain(error, name, modules, start, rows)
+            text, one = explain(error, name, modules, start, rows), (1, *start[1:])
+            if start[0] > 3 and len(start) == 3 and not _judge(modules, one):
+                text += f"\nIs {start[0]} the batch? Then leave it out: {one}."
             raise LedgerError(text) from error
         if field and step.window:
             field = field[0].through(step.window[0]), field[1].through(step.window[1])
-        else:
+        elif step.output_shape != shape:  # a layer of one's own may keep the places
             field = None
         row = Row(name=name, module=layer, input_shape=shape, field=field, **vars(step))
         first = first_name.setdefault(id(layer), name)
@@ -137,13 +148,23 @@ def ledger(net: nn.Module, input_shape: Sequence[int]) -> Ledger:
             row = replace(row, parameters=0, parameters_formula=f"shared with {first}")
         rows.append(row)
         shape = step.output_shape
-    return Ledger(net, start, rows)
+    return Ledger(net, start, rows, reading)
+
+
+def own_input(net: nn.Module) -> Shape | None:
+    """Return the smallest square input of a net that takes few; None if it takes many.
+
+    Errors are those of `ledger`. A net without a convolution gets one channel.
+    """
+    convs = (m.in_channels for m in net.modules() if isinstance(m, nn.Conv2d))
+    channels = next(convs, 1)
+    layers = [layer for _, layer in straight.Reading(net, (channels, 64, 64)).layers]
+    sides = squares(layers, channels, 1024)
+    return (channels, sides[0], sides[0]) if sides and sides[-1] < 1024 else None
 
 
 def named_layers(net: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     """Yield the layers of a net in the order in which they run, with dotted names."""
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"the ledger reads an nn.Sequential or a layer, not {net!r}.")
     if not rules.is_container(net):
         yield prefix or type(net).__name__.lower(), net
         return
@@ -152,25 +173,13 @@ def named_layers(net: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Mod
             yield from named_layers(child, f"{prefix}.{name}" if prefix else name)
 
 
-def _checked(input_shape: Sequence[int]) -> Shape:
-    """Return the shape as a tuple of ints, or say what is wrong with it."""
-    right = "a tuple, (channels, height, width), such as (3, 227, 227), or (features,)"
-    wrong = f"input_shape must be {right}, but is {input_shape!r}"
-    if isinstance(input_shape, str) or not isinstance(input_shape, Sequence):
-        raise TypeError(f"{wrong}.")
-    shape = tuple(input_shape)
-    if not all(type(n) is int for n in shape):
-        raise TypeError(f"{wrong}: these must be whole numbers.")
-    if len(shape) == 4:
-        raise ValueError(f"{wrong}: leave out the batch and write {shape[1:]}.")
-    if not 1 <= len(shape) <= 3 or min(shape) < 1:
-        raise ValueError(f"{wrong}: one to three numbers, each at least 1.")
-    return shape
-
-
 def squares(layers: Sequence[nn.Module], channels: int, up_to: int) -> range:
     """Return the sides, up to `up_to`, of the squares that all layers accept."""
-    sides, judge = range(up_to + 1), partial(_judge, layers, channels)
+    sides = range(up_to + 1)
+
+    def judge(side: int) -> int:
+        return _judge(layers, (channels, side, side))
+
     first = bisect_left(sides, 0, lo=1, key=judge)
     return range(first, bisect_right(sides, 0, lo=first, key=judge))
 
@@ -183,9 +192,8 @@ def _sides(layers: Sequence[nn.Module], channels: int, up_to: int) -> str:
     return f"{fit[0]} or more" if fit[-1] == up_to else f"{fit[0]} to {fit[-1]}"
 
 
-def _judge(layers: Sequence[nn.Module], channels: int, side: int) -> int:
-    """Say whether a square is too small for some layer (−1), fits (0), or too large."""
-    shape: Shape = channels, side, side
+def _judge(layers: Sequence[nn.Module], shape: Shape) -> int:
+    """Say whether an image is too small for some layer (−1), fits (0), or too large."""
     try:
         for layer in layers:
             shape = step(layer, shape).output_shape
@@ -199,11 +207,6 @@ def _judge(layers: Sequence[nn.Module], channels: int, side: int) -> int:
 def image_layers(layers: Sequence[nn.Module]) -> list[nn.Module]:
     """Return the layers before the first Flatten or Linear."""
     return list(takewhile(lambda n: not isinstance(n, (nn.Flatten, nn.Linear)), layers))
-
-
-def called(name: str) -> str:
-    """Return a layer's name for a sentence: `conv1`, but `layer 3` for a number."""
-    return f"layer {name}" if name.replace(".", "").isdigit() else name
 
 
 def explain(error: ValueError, name: str, layers: Sequence[nn.Module],

@@ -1,11 +1,12 @@
 """What a rule says of a layer, what a row of the ledger is, and where rules are kept.
 
 A rule takes a layer and the shape that enters it, without the batch, and looks at the
-layer's settings only, never at its tensors. `_NO_RULE` shows how to write one.
+layer's settings only, never at its tensors. `_RECIPE` shows how to write one.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable
+import inspect
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,19 +144,28 @@ def rule_of(layer_type: type[nn.Module]) -> Rule:
             text = _OWN_FORWARD.format(name=name, base=base, full=full)
             raise UnknownLayerError(text)
         overridden |= not _COMPUTES.isdisjoint(vars(parent))
-    raise UnknownLayerError(_NO_RULE.format(name=name, lower=name.lower()))
+    raise UnknownLayerError(f"the ledger has no rule for {name}")
 
 
 _COMPUTES = {"forward", "__call__", "_conv_forward"}
-_NO_RULE = """the ledger has no rule for {name}.
-If {name} runs its children in order, make it an nn.Sequential. Else teach the ledger:
+_RECIPE = """. Teach the ledger what it does:
 
     from alexnet_lab.arithmetic import Step, rule
 
     @rule({name})
-    def {lower}_rule(layer, shape):  # the shape without the batch: (3, 227, 227)
-        return Step(output_shape=shape, parameters=0, macs=0)
+    def {lower}_rule(layer, shape):  # one image's{here}
+        parameters = sum(p.numel() for p in layer.parameters())
+        return Step(output_shape=..., macs=..., parameters=parameters)
 """
+# what wraps a network, and where the network is; what torch.nn.utils leaves in a layer
+WRAPPERS = {"OptimizedModule": "_orig_mod"}
+WRAPPERS |= dict.fromkeys(["DataParallel", "DistributedDataParallel"], "module")
+_MADE = {
+    "parametrizations": 'parametrize.remove_parametrizations(layer, "weight")',
+    "weight_g": "remove_weight_norm(layer)",
+    "weight_u": "remove_spectral_norm(layer)",
+    "weight_orig": 'prune.remove(layer, "weight")',
+}
 _OWN_FORWARD = """{name} derives from {base} but computes in its own way
 ({name}.forward), so that the rule of {base} may not hold. If it does hold, say so:
 
@@ -175,6 +185,71 @@ def is_container(module: nn.Module) -> bool:
     return isinstance(module, nn.Sequential) and kind.forward is nn.Sequential.forward
 
 
+def is_layer(module: nn.Module) -> bool:
+    """Say whether a module is one layer: it has a rule, or it is PyTorch's own."""
+    try:
+        rule_of(type(module))
+    except UnknownLayerError:
+        torch_s = type(module).__module__.startswith("torch.")
+        return torch_s and not is_container(module)
+    return "forward" not in vars(module)
+
+
+def no_rule(layer: nn.Module, shape: Shape | None = None) -> str:
+    """Say of a layer without a rule why it has none, or how it gets one."""
+    kind, name = type(layer), type(layer).__name__
+    text = f"the ledger has no rule for {name} of {kind.__module__}"
+    if name in WRAPPERS:
+        return f"{text}: it wraps a network. Give what is inside, net.{WRAPPERS[name]}"
+    wanted = list(inspect.signature(kind.forward).parameters.values())[1:]
+    needs = [p.name for p in wanted if p.default is p.empty and p.kind not in (2, 4)]
+    if len(needs) > 1:
+        inputs = ", ".join(needs)
+        return f"{text}: it takes several inputs ({inputs}); no nn.Sequential holds it"
+    children = ", ".join(name for name, _ in layer.named_children())
+    text += f", which holds {children}" if children else ""
+    return text + recipe(layer, shape)
+
+
+def recipe(layer: nn.Module, shape: Shape | None = None) -> str:
+    """Show a rule for a layer, to be filled in."""
+    kind, name = type(layer), type(layer).__name__
+    full = f"nn.{name}" if kind.__module__.startswith("torch.nn.modules") else name
+    here = f", here {shape}" if shape else ""
+    return _RECIPE.format(name=full, lower=name.lower(), here=here)
+
+
+def called(name: str) -> str:
+    """Return a layer's name for a sentence: `conv1`, but `layer 3` for a number."""
+    return f"layer {name}" if name.replace(".", "").isdigit() else name
+
+
+def checked(input_shape: Sequence[int], net: nn.Module) -> Shape:
+    """Return a net's input shape as a tuple of ints, or say what is wrong with it."""
+    if not isinstance(net, nn.Module):
+        made = f"; write {net.__name__}()" if isinstance(net, type) else ""
+        raise TypeError(f"needs a network or a layer, not {net!r}{made}.")
+    if type(net).__name__ in WRAPPERS:
+        raise UnknownLayerError(no_rule(net))
+    right = "a tuple, (channels, height, width), such as (3, 227, 227), or (features,)"
+    wrong = f"input_shape must be {right}, but is {input_shape!r}"
+    if isinstance(input_shape, str) or not isinstance(input_shape, Sequence):
+        raise TypeError(f"{wrong}.")
+    shape = tuple(input_shape)
+    if not all(type(n) is int for n in shape):
+        raise TypeError(f"{wrong}: these must be whole numbers.")
+    if len(shape) == 4:
+        volumes = any("3d" in type(module).__name__ for module in net.modules())
+        why = "volumes aren't served" if volumes else "leave out the batch and write "
+        raise ValueError(f"{wrong}: {why}{'' if volumes else shape[1:]}.")
+    if len(shape) == 2:
+        why = f"leave out the batch, ({shape[1]},); a grey image is {(1, *shape)}"
+        raise ValueError(f"{wrong}: {why}.")
+    if len(shape) not in (1, 3) or min(shape) < 1:
+        raise ValueError(f"{wrong}: one or three numbers, each at least 1.")
+    return shape
+
+
 def step(layer: nn.Module, shape: Shape) -> Step:
     """Apply the rule of a layer to the shape that enters it, without the batch.
 
@@ -183,15 +258,20 @@ def step(layer: nn.Module, shape: Shape) -> Step:
     name = type(layer).__name__
     if "forward" in vars(layer):
         raise UnknownLayerError(f"this {name} got a forward that no rule can know.")
-    # weight_norm, spectral_norm and pruning leave these behind
-    marks = {"weight_g", "weight_orig", "parametrizations"}
-    if not marks.isdisjoint({*layer._parameters, *layer._modules}):
-        why = f"torch.nn.utils, or its parametrize, makes the weights of this {name}"
-        raise UnknownLayerError(f"{why}, and its rule can't tell how many there are.")
+    held = {*layer._parameters, *layer._modules, *layer._buffers}
+    if mark := next((mark for mark in _MADE if mark in held), ""):
+        why = f"torch.nn.utils makes the weights of this {name}, so that its rule can't"
+        raise UnknownLayerError(
+            f"{why} count them. Take that off first: torch.nn.utils.{_MADE[mark]}"
+        )
+    if _RULES.keys().isdisjoint(type(layer).__mro__):
+        raise UnknownLayerError(no_rule(layer, shape))
     if getattr(layer, "return_indices", False):
         why = "an nn.Sequential can't hand two things on; leave return_indices out"
         raise ValueError(f"returns indices beside its maps, but {why}")
     result = rule_of(type(layer))(layer, shape)
     if not isinstance(result, Step):
         raise TypeError(f"the rule of {name} must return a Step: {result!r}.")
+    if ... in (result.output_shape, result.macs, result.parameters):
+        raise TypeError(f"the rule of {name} still has a `...` to be filled in.")
     return result if result.layer else dataclasses.replace(result, layer=name)

@@ -57,6 +57,9 @@ class Passes:
             torch.tensor(values, device=self.device).view(-1, 1, 1)
             for values in self.normalise
         )
+        if max(self.mean.max(), self.deviation.max()) > 1:
+            why = "pixels are 0…1 here. Divide mean and deviation by 255"
+            raise ValueError(f"normalise={self.normalise}: {why}")
         self.epoch, self.rank, self.shares = 0, 0, 1
 
     @property

@@ -57,7 +57,9 @@ def cifar10(image_size: int = 32, batch_size: int = 128, **options: Any) -> Spli
     train, test = _pictures()
     statistics: Any = (MEAN, DEVIATION)
     if options.pop("mean_image", False):
-        options["mean_image"] = train[0].float().mean(dim=0) / 255
+        parts = train[0].split(5_000)  # all at once would take 600 MB
+        means = torch.stack([part.float().mean(dim=0) for part in parts])
+        options["mean_image"] = means.mean(dim=0) / 255
         statistics = (0.0, 1 / 255)
     options |= {"image_size": image_size, "batch_size": batch_size}
     return splits(train, test, statistics, **options)
@@ -72,11 +74,9 @@ def _pictures() -> tuple[Images, Images]:
     for part, content in zip(records.split(10_000), _unpacked(root), strict=True):
         part.copy_(torch.frombuffer(content, dtype=torch.uint8).view_as(part))
     labels, pixels = records[:, 0].long(), records[:, 1:].unflatten(1, (3, 32, 32))
-    train, test = slice(50_000), slice(50_000, None)
-    return (
-        (pixels[train], labels[train], CLASSES),
-        (pixels[test], labels[test], CLASSES),
-    )
+    of_train, of_test = labels.split([50_000, 10_000])
+    test = pixels[50_000:].contiguous()  # a copy lets go of the whole table
+    return (pixels[:50_000], of_train, CLASSES), (test, of_test, CLASSES)
 
 
 def _unpacked(root: Path) -> Iterator[bytearray]:

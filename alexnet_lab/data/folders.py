@@ -4,7 +4,11 @@ torchvision lists the files and transforms the pictures; here the sets are split
 folder that is not as it should be is explained.
 """
 
+import filecmp
 import os
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,7 @@ import numpy as np
 import torch
 
 from alexnet_lab.data.batches import Splits, check_positive
-from alexnet_lab.data.pictures import FolderBatches, Listing, some
+from alexnet_lab.data.pictures import FolderBatches, Listing, readable, some
 from alexnet_lab.data.place import DataFileError, data_folder
 
 # RGB in 0..1, mean and standard deviation, as torchvision's published weights want it
@@ -21,6 +25,7 @@ SIZES = {"320px": "imagenette2-320", "full": "imagenette2", "160px": "imagenette
 HIDDEN = (".", "__MACOSX", "__pycache__")  # how names begin that are passed over
 SETS = ("train", "val", "validation", "valid", "test")
 MOST_HELD_OUT = 10_000
+MOST_COMPARED = 100_000  # training pictures, with those of other sets
 
 
 def image_folder(
@@ -58,7 +63,7 @@ def image_folder(
         ValueError: a size or count that cannot be.
     """
     train, validation, test = _parts(Path(path), seed)
-    count = len(train.labels)
+    count, copies = len(train.labels), _copies(train, [validation, test])
     if train_images is not None:
         check_positive("train_images", train_images, count)
         generator = torch.Generator().manual_seed(seed)
@@ -67,10 +72,28 @@ def image_folder(
         num_workers = _processors() if len(train.labels) >= 500 else 0
     options = {"normalise": IMAGENET_STATISTICS, "seed": seed, **options}
     options |= {"batch_size": batch_size, "num_workers": num_workers}
+    training = FolderBatches(train, image_size, shuffle=True, **options)
+    if copies:
+        text = f"{copies:,} pictures for validation or test are training pictures, too"
+        training.remarks.append(text)
     return Splits(
-        FolderBatches(train, image_size, shuffle=True, **options),
+        training,
         FolderBatches(validation, image_size, **options),
         FolderBatches(test, image_size, **options),
+    )
+
+
+def _copies(train: Listing, others: Sequence[Listing]) -> int:
+    """Count the pictures of other sets that equal one of training, byte for byte."""
+    if len(train.labels) > MOST_COMPARED:
+        return 0
+    by_size: dict[int, list[Path]] = defaultdict(list)
+    for path in train.paths():
+        by_size[path.stat().st_size].append(path)
+    held = [path for part in others for path in part.paths() if path.stat().st_size]
+    same = partial(filecmp.cmp, shallow=False)
+    return sum(
+        any(same(path, twin) for twin in by_size[path.stat().st_size]) for path in held
     )
 
 
@@ -79,7 +102,7 @@ def imagenette(
 ) -> Splits:
     """Imagenette: ten classes of ImageNet, 9,469 training and 3,925 test photographs.
 
-    It does not ship: 326 MB with a shorter side of 320 pixels, 94 MB with 160, by
+    It does not ship: 342 MB with a shorter side of 320 pixels, 99 MB with 160, by
     J. Howard, <https://github.com/fastai/imagenette>. If it is not in the course's data
     folder, torchvision can ``download`` it. Options: see :func:`image_folder`.
 
@@ -92,7 +115,7 @@ def imagenette(
     there = [s for s, name in SIZES.items() if (root / name / "train").is_dir()]
     if not there and not download:
         raise DataFileError(
-            f"Imagenette is not in {root}. Call imagenette(download=True) (326 MB), or "
+            f"Imagenette is not in {root}. Call imagenette(download=True) (342 MB), or "
             "unpack one of the archives of https://github.com/fastai/imagenette there."
         )
     size = there[0] if there else "320px"
@@ -119,7 +142,7 @@ def _parts(path: Path, seed: int) -> list[Listing]:
         raise DataFileError(
             f"{path} has the folders {some(names)}, but needs either train, and val or "
             "test, or several classes. Did you mean the classes in "
-            f"{path / (sets or names)[0]}?"
+            f"{_several(path / (sets or names)[0])}?"
         )
     test, rest = _held_out(_pictures(path), 1 / 10, seed)
     validation, train = _held_out(rest, 1 / 9, seed + 1)
@@ -139,15 +162,27 @@ def _folders(folder: Path) -> list[str]:
     return sorted(name for name in found if not name.startswith(HIDDEN))
 
 
+def _several(folder: Path) -> Path:
+    """The first folder from here down with several folders in it; else this one."""
+    below = folder
+    while len(names := _folders(below)) == 1:
+        below = below / names[0]
+    return below if names else folder
+
+
 def _pictures(folder: Path, classes: tuple[str, ...] = ()) -> Listing:
     """List ``folder/CLASS/…/picture``, sorted, with no look inside of the files.
 
     Hidden files are passed over, others named. Classes must be ``classes``, if given.
     """
-    from torchvision.datasets.folder import IMG_EXTENSIONS, make_dataset
+    from torchvision.datasets.folder import make_dataset
 
-    extensions = (*IMG_EXTENSIONS, ".gif")
-    found = _folders(folder)
+    extensions, found = readable(), _folders(folder)
+    if len(found) == 1 and not classes:
+        deep, text = _several(folder), f"{folder} has one class alone, {found[0]}"
+        right = some([f"{folder.name}/{name}" for name in _folders(deep)])
+        move = f". Move the classes up from {deep}, so that there is {right}"
+        raise DataFileError(text + move * (deep != folder))
     classes = classes or tuple(found)
     unknown = [name for name in found if name not in classes]
     if unknown:

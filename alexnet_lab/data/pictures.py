@@ -11,7 +11,9 @@ import math
 import os
 import signal
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +26,12 @@ from torch.utils.data import DataLoader, Dataset
 from alexnet_lab.data.batches import Batch, Passes, check_positive, mix_seeds
 from alexnet_lab.data.place import DataFileError, damaged, data_folder
 
+ENDINGS = ".jpg .jpeg .jpe .jfif .jp2 .png .ppm .pgm .bmp .tif .tiff .webp .gif .avif"
+PLUG_INS = {".heic": "pillow-heif", ".heif": "pillow-heif", ".avif": "pillow-heif"}
+with suppress(ImportError):  # what telephones save, where there is something to read it
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
 THINNEST = 40  # as long as wide; longer ones, made 256 pixels wide, need gigabytes
 PHOTOS: tuple[str, ...] = ("astronaut", "cat", "coffee", "flower")
 PHOTOS += ("galaxies", "retina", "rocket", "tower")
@@ -64,9 +72,9 @@ def read_picture(path: str | Path, shorter_side: int | None = None) -> Tensor:
     """Read a picture file as RGB, uint8 (3, H, W).
 
     It is turned upright if a camera noted its orientation (EXIF); transparent parts
-    are laid on white; 16 bits a channel become 8; of an animation, the first picture.
-    If it will be resized to ``shorter_side`` pixels, a large JPEG is decoded at 1/2,
-    1/4 or 1/8 of its size, as long as that is at least twice as large.
+    are laid on white; 16 bits a channel, or 12 saved as 16, become 8; of an animation,
+    the first picture. If it will be resized to ``shorter_side`` pixels, a large JPEG is
+    decoded at 1/2, 1/4 or 1/8 of its size, as long as that is at least twice as large.
 
     Raises:
         PictureError: missing, empty, truncated, no picture, or too thin or too large.
@@ -95,12 +103,19 @@ def _as_rgb(image: Image.Image) -> Image.Image:
         values = np.asarray(image)
         if image.mode == "F" or values.min() < 0 or values.max() > 65_535:
             raise PictureError("grey values of unknown range, neither 8 nor 16 bits")
-        image = Image.fromarray((values // 257).astype(np.uint8))
+        most = 4_095 if values.max() < 4_096 else 65_535  # microscopes save 12 of 16
+        image = Image.fromarray((values * 255.0 // most).astype(np.uint8))
     if image.mode.upper() in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return image.convert("RGB")
+
+
+def readable() -> tuple[str, ...]:
+    """Endings of pictures that Pillow reads here."""
+    wanted, known = [*ENDINGS.split(), *PLUG_INS], Image.registered_extensions()
+    return tuple(ending for ending in wanted if known.get(ending) in Image.OPEN)
 
 
 class Listing(NamedTuple):
@@ -113,6 +128,11 @@ class Listing(NamedTuple):
     files: np.ndarray
     labels: Tensor  # int64 (N,)
     ignored: tuple[str, ...] = ()  # files there that are no pictures by their names
+
+    def paths(self) -> Iterator[Path]:
+        """Where the pictures are, those that are there."""
+        names = (self.folder / os.fsdecode(name) for name in self.files.tolist())
+        return (path for path in names if path.is_file())
 
     def only(self, numbers: Tensor) -> Listing:
         """Some of the pictures, by their numbers, int64 (n,)."""
@@ -129,7 +149,8 @@ class FolderBatches(Passes):
 
     A picture that cannot be read is left out and never stops a pass: ``skipped`` has
     its file and the reason, and a warning counts them after the pass. ``ignored`` has
-    the files that are no pictures by their names. The crops, (3, size, size), are
+    the files that are no pictures by their names; ``remarks``, which printing this and
+    `fit` show, count them. The crops, (3, size, size), are
     random in training (``shuffle``), else central. Takes the options of
     :class:`Passes`.
     """
@@ -142,7 +163,13 @@ class FolderBatches(Passes):
         self.num_workers = num_workers
         self.skipped: dict[str, str] = {}
         self.ignored = listing.ignored
+        self.remarks = [_left_out(listing.ignored)] if listing.ignored else []
         self.pictures = _Pictures(listing, size, self.seed, self.shuffle)
+
+    def __repr__(self) -> str:
+        counts = zip(self.classes, self.labels.bincount().tolist(), strict=False)
+        text = ", ".join(f"{name} {count:,}" for name, count in counts)
+        return "\n".join([f"{self.count:,} pictures: {text}", *self.remarks])
 
     def _fetch(self, chosen: Iterable[Tensor], epoch: int) -> Iterator[Batch]:
         loader = DataLoader(
@@ -213,6 +240,16 @@ class _Pictures(Dataset):
         if not images:
             images = [torch.empty(0, 3, self.size, self.size, dtype=torch.uint8)]
         return torch.cat(images), self.listing.labels[kept], problems
+
+
+def _left_out(files: Sequence[str]) -> str:
+    """Count files by their endings; of pictures say which plug-in reads them."""
+    found = []
+    for ending, count in Counter(Path(file).suffix.lower() for file in files).items():
+        plug_in = PLUG_INS.get(ending)
+        advice = f" (python -m pip install {plug_in})" if plug_in else ""
+        found.append(f"{count:,} {ending or 'without an ending'}{advice}")
+    return f"left out, as no pictures that Pillow reads here: {', '.join(found)}"
 
 
 def some(names: Sequence[str], most: int = 6) -> str:

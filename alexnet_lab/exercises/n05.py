@@ -4,9 +4,10 @@ import math
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from alexnet_lab.arithmetic.sizes import output_size
+from alexnet_lab.arithmetic import as_sequential, ledger, output_size
 from alexnet_lab.exercises.checking import Exercise, Wrong
 
 # 05.1, 05.2: what the pools give an image, and what the view asks for.
@@ -14,7 +15,7 @@ FEATURES, EXPECTED = 256 * 5 * 5, 256 * 6 * 6
 IMAGES, ROW = 72, 30
 # 05.4: number of classes, and the probability of the right one.
 CLASSES, RIGHT = 10, 0.9
-# 05.6: accuracies in per cent, of as many images.
+# 05.7: accuracies in per cent, of as many images.
 GIVEN, COUNTED = (91.14, 88.71, 90.00, 89.96, 91.125), 5_000
 
 
@@ -130,6 +131,49 @@ def demands(net: nn.Module) -> dict[str, Any]:
         "order": conv < relu < linear and conv < pool < linear,
         "ends in": ending(layers[-1]),
     }
+
+
+# ------------------------------------------------------------ 05.6: a class, flattened
+class LeNet(nn.Module):
+    """The net that notebook 05 shows, to be written as an nn.Sequential."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 6, kernel_size=5, padding=2)
+        self.conv2 = nn.Conv2d(6, 16, kernel_size=5)
+        self.drop = nn.Dropout(p=0.3)
+        self.fc1 = nn.Linear(16 * 5 * 5, 120)
+        self.fc2 = nn.Linear(120, 84)
+        self.fc3 = nn.Linear(84, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.max_pool2d(torch.tanh(self.conv1(x)), 2)
+        x = torch.tanh(F.max_pool2d(self.conv2(x), 2))
+        x = x.view(x.size(0), -1)
+        x = torch.tanh(self.fc2(torch.tanh(self.fc1(x))))
+        return self.fc3(self.drop(x))
+
+
+def flat(*order: str) -> nn.Sequential:
+    """LeNet's layers flat, or in another order of `as_sequential`'s names."""
+    net = as_sequential(LeNet(), (1, 28, 28))
+    return nn.Sequential(*(getattr(net, name) for name in order)) if order else net
+
+
+def without(name: str) -> nn.Sequential:
+    """LeNet's layers flat, but one of them forgotten."""
+    return flat(*(other for other, _ in flat().named_children() if other != name))
+
+
+def work(net: nn.Module) -> Any:
+    """What a net does with an image of 1×28×28, row by row of its ledger."""
+    rows = ledger(net, (1, 28, 28)).rows
+    kind = "Sequential" if isinstance(net, nn.Sequential) else "class"
+    return kind, [(row.layer, row.output_shape, row.parameters) for row in rows]
+
+
+FIRST = ["conv1", "tanh_1", "max_pool2d_1", "conv2"]
+LAST = ["flatten", "fc1", "tanh_3", "fc2", "tanh_4"]
 
 
 EXERCISES = (
@@ -333,6 +377,54 @@ EXERCISES = (
     ),
     Exercise(
         number="05.6",
+        form="an nn.Sequential",
+        probe=work,
+        answer=flat,
+        right="Layer by layer what as_sequential finds: functions have become layers, "
+        "and the order is that of the work.",
+        hint="Read each line of forward from the inside of its brackets outwards, and "
+        "write down a layer for each call: also for torch.tanh, F.max_pool2d and view. "
+        "Kernels, padding and the dropout's p stay as they are.",
+        wrong=(
+            Wrong(
+                LeNet,
+                "That is the class itself. Write its work as an nn.Sequential.",
+            ),
+            Wrong(
+                lambda: without("flatten"),
+                "Nothing stands for the view: the linear layer gets maps, and reads "
+                "their rows.",
+            ),
+            Wrong(
+                lambda: without("drop"),
+                "The dropout is missing. It works, too, if only in training.",
+            ),
+            Wrong(
+                lambda: without("tanh_2"),
+                "One tanh is missing: where is the one of the second block?",
+            ),
+            Wrong(
+                lambda: flat("conv1", "conv2", "drop", "fc1", "fc2", "fc3"),
+                "That is what print shows: the parts, as they were defined. What "
+                "forward does between them is missing.",
+            ),
+            Wrong(
+                lambda: flat(*FIRST, "tanh_2", "max_pool2d_2", *LAST, "drop", "fc3"),
+                "In the second block the pool stands inside of tanh's brackets: which "
+                "of them works first?",
+            ),
+            Wrong(
+                lambda: flat(*FIRST, "max_pool2d_2", "tanh_2", "drop", *LAST, "fc3"),
+                "The dropout works where forward calls it, not where it was defined.",
+            ),
+            Wrong(
+                lambda: nn.Sequential(*flat(), nn.Softmax(dim=1)),
+                "forward ends in logits: there is no softmax in it.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="05.7",
         form="a list of numbers",
         probe=sorted,
         answer=lambda: impossible(100 / COUNTED),

@@ -181,18 +181,13 @@ def alexnet_cifar(
 ) -> nn.Sequential:
     """Build AlexNet for images of 32×32: 1,171,658 parameters. Taught in 03 and 07.
 
-    The paper's eight layers with the proportions of their widths, its two towers in
-    conv2, conv4 and conv5, its overlapping pools and its dropout. `width` is the number
-    of conv1's channels: 48 is half of the paper's 96, and 24 a quarter, for ablations
-    (the hidden units follow). What differs, and why:
+    The paper's eight layers in the proportions of their widths, with its two towers,
+    overlapping pools and dropout. `width` is the number of conv1's channels: 48 is half
+    of the paper's, 24 a quarter (for ablations). What differs:
 
-    - conv1 is 5×5 with stride 1, not 11×11 with stride 4: 32 pixels cannot be divided
-      by 32, as the paper's layers do with 224. Pools round up, as in Krizhevsky's own
-      networks for CIFAR-10, so that 32-16-8-4 leaves 4×4.
-    - ten classes need no 4,096 hidden units: 256 at width 48.
-    - No response normalisation. To standardised pixels it is nearly a constant (04),
-      and on a CPU it takes as long as conv2. Notebook 10 measures it.
-    - weights start by He's rule: the paper's 0.01 is too small for so few inputs.
+    - conv1 is 5×5 with stride 1; pools round up, as Krizhevsky's own do: 32-16-8-4.
+    - No response normalisation: to standardised pixels it is nearly a constant (04).
+    - 256 hidden units at width 48, for ten classes; weights start by He's rule.
     """
     _check_counts(in_channels, num_classes)
     if width < 6 or width % 6:
@@ -203,18 +198,14 @@ def alexnet_cifar(
             conv1=nn.Conv2d(in_channels, width, kernel_size=5, padding=2),  # 48×32×32
             relu1=nn.ReLU(),  # 48×32×32
             pool1=nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True),  # 48×16×16
-            conv2=nn.Conv2d(
-                width, two, kernel_size=5, padding=2, groups=2
-            ),  # 128×16×16
+            conv2=nn.Conv2d(width, two, 5, padding=2, groups=2),  # 128×16×16
             relu2=nn.ReLU(),  # 128×16×16
             pool2=nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True),  # 128×8×8
             conv3=nn.Conv2d(two, three, kernel_size=3, padding=1),  # 192×8×8
             relu3=nn.ReLU(),  # 192×8×8
-            conv4=nn.Conv2d(
-                three, three, kernel_size=3, padding=1, groups=2
-            ),  # 192×8×8
+            conv4=nn.Conv2d(three, three, 3, padding=1, groups=2),  # 192×8×8
             relu4=nn.ReLU(),  # 192×8×8
-            conv5=nn.Conv2d(three, two, kernel_size=3, padding=1, groups=2),  # 128×8×8
+            conv5=nn.Conv2d(three, two, 3, padding=1, groups=2),  # 128×8×8
             relu5=nn.ReLU(),  # 128×8×8
             pool3=nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True),  # 128×4×4
             flatten=nn.Flatten(),  # 2048

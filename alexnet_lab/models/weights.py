@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 # torchvision numbers its layers; this course names them.
 _TORCHVISION_NAMES = {
@@ -22,7 +22,7 @@ _TORCHVISION_NAMES = {
 
 def load_torchvision_weights(
     net: nn.Sequential,
-    source: str | os.PathLike | Mapping[str, Tensor] | None = None,
+    source: str | os.PathLike | Mapping | nn.Module | None = None,
     *,
     fc8: bool = True,
     download: bool = False,
@@ -30,16 +30,19 @@ def load_torchvision_weights(
     """Copy weights of torchvision's alexnet into an `alexnet_torchvision`, in place.
 
     All of them are checked first: after an error the network is as it was. `source` is
-    a .pth file, a state dict, or None for torchvision's published ImageNet weights
-    (233 MB) in torch.hub's checkpoints folder, which download=True fetches if they are
-    not there. fc8=False leaves fc8 as it is, for a network with classes of its own.
-    Taught in 04.
+    a .pth file, a state dict, also with `module.` before the names or inside of a
+    checkpoint, a model, or None for torchvision's published ImageNet weights (244 MB)
+    in torch.hub's checkpoints folder, which download=True fetches if they are not
+    there. fc8=False leaves fc8 as it is, for a network with classes of its own. Taught
+    in 04.
 
     Raises:
         FileNotFoundError: no such file, or no published weights on this machine.
         ValueError: not a state dict of torchvision's alexnet; shapes that differ.
     """
-    state = source if isinstance(source, Mapping) else _read(source, download)
+    if not isinstance(source, (Mapping, nn.Module)):
+        source = _read(source, download)
+    state = _unwrapped(source)
     new, own = {}, net.state_dict()
     for ours, theirs in _TORCHVISION_NAMES.items():
         if ours == "fc8" and not fc8:
@@ -56,12 +59,27 @@ def load_torchvision_weights(
                 raise ValueError("net is on the meta device, which holds no weights")
             want, have = tuple(own[here].shape), tuple(state[there].shape)
             if want != have:
-                hint = "; fc8=False loads all but fc8" if ours == "fc8" else ""
+                hint = "; net = alexnet_torchvision() has torchvision's widths"
+                if ours == "fc8":
+                    hint = "; fc8=False loads all but fc8, and a net with "
+                    hint += f"num_classes={have[0]} takes all"
                 shapes = f"{there} has shape {have}, net's {here} has {want}"
                 raise ValueError(shapes + hint)
             new[here] = state[there]
     net.load_state_dict(new, strict=False)
     return net
+
+
+def _unwrapped(source: Mapping | nn.Module) -> Mapping:
+    """Return the state dict out of what is often around it, or before its names."""
+    state = source.state_dict() if isinstance(source, nn.Module) else source
+    for key in ("state_dict", "model_state_dict", "model"):
+        if isinstance(state.get(key), (Mapping, nn.Module)):
+            return _unwrapped(state[key])
+    for prefix in ("module.", "model.", "_orig_mod."):
+        if state and all(str(name).startswith(prefix) for name in state):
+            return _unwrapped({k.removeprefix(prefix): v for k, v in state.items()})
+    return state
 
 
 def _read(source: str | os.PathLike | None, download: bool) -> Mapping:
@@ -75,7 +93,7 @@ def _read(source: str | os.PathLike | None, download: bool) -> Mapping:
         source = Path(torch.hub.get_dir(), "checkpoints", Path(published.url).name)
     path = Path(source)
     if not path.is_file():
-        hint = "torchvision's own weights (233 MB) come with download=True"
+        hint = "torchvision's own weights (244 MB) come with download=True"
         raise FileNotFoundError(
             f"no weights file at {path}; {hint}, or copy them there"
         )
@@ -83,7 +101,11 @@ def _read(source: str | os.PathLike | None, download: bool) -> Mapping:
         # weights_only: a file of weights must not be able to run code.
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise ValueError(f"{path} is no readable file of weights: {error}") from error
+        why = f"is no readable file of weights: {error}"
+        if "Unsupported global" in why:
+            why = "holds more than weights, such as a whole model. If you trust it: "
+            why += f'torch.load("{path}", weights_only=False)'
+        raise ValueError(f"{path} {why}") from error
     if not isinstance(state, Mapping):
         raise ValueError(f"{path} holds a {type(state).__name__}, not a state dict")
     return state

@@ -8,9 +8,13 @@ from alexnet_lab.training.checkpoints import CheckpointError, load
 from alexnet_lab.training.evaluation import TenViews, evaluate, predict
 from alexnet_lab.training.history import History, TrainingDiverged
 from alexnet_lab.training.loop import fit
-from alexnet_lab.training.optimizers import TemperedCrossEntropy, one_cycle, steps
+from alexnet_lab.training.optimizers import (
+    TemperedCrossEntropy,
+    one_cycle,
+    recipe,
+    steps,
+)
 from alexnet_lab.training.precision import choose_precision
-from alexnet_lab.training.recipes import recipe
 
 __all__ = [
     "CheckpointError", "History", "TemperedCrossEntropy", "TenViews",

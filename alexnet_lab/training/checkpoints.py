@@ -5,12 +5,15 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from alexnet_lab.runtime import whole_file
+from alexnet_lab.training.evaluation import length_of
+from alexnet_lab.training.precision import require
 
 
 class CheckpointError(RuntimeError):
@@ -48,6 +51,32 @@ def load_run(path: str | Path | None, device: torch.device) -> dict[str, Any] | 
             f"{path} is no checkpoint of this version. Delete it, or use another name."
         )
     return run
+
+
+def asked(
+    train: Any, validation: Any, epochs: int, seed: int, *choices: Any
+) -> dict[str, Any]:
+    """What fit is asked, as plain values for the checkpoint and the record."""
+    fine = isinstance(epochs, Integral) and epochs >= 1
+    require("epochs", epochs, fine, "a whole number of at least 1")
+    if validation is not None:
+        length_of(validation, "validation")
+    optimizer, schedule, loss = choices
+    return {
+        "epochs": int(epochs),
+        "optimizer": _name(optimizer),
+        "schedule": _name(schedule),
+        "loss": repr(loss),
+        "batches": length_of(train, "training"),
+        "batch_size": getattr(train, "batch_size", None),
+        "seed": int(seed),
+    }
+
+
+def _name(choice: Any) -> str:
+    if isinstance(choice, str):
+        return choice
+    return getattr(choice, "__qualname__", type(choice).__qualname__)
 
 
 def check_same_run(where: object, saved: dict[str, Any], mine: dict[str, Any]) -> None:

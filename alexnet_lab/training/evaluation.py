@@ -46,7 +46,8 @@ class TenViews(nn.Module):
     Args:
         net: the trained network.
         size: height and width of a view in pixels.
-        padding: pixels of black that widen the image first, where a view is as large.
+        padding: rows and columns of 0 that widen the image first, where a view is as
+            large; in standardised images 0 is the mean colour, not black.
     """
 
     def __init__(self, net: nn.Module, size: int, padding: int = 0) -> None:

@@ -29,6 +29,7 @@ class EpochRecord:
     validation_accuracy: float | None
     learning_rate: float
     seconds: float
+    remark: str = ""  # where nothing moves
 
     def __str__(self) -> str:
         loss, accuracy = "–", "–"
@@ -38,6 +39,8 @@ class EpochRecord:
         return (
             f"{self.epoch:5}  {self.train_loss:10.4f}  {self.train_accuracy:10.2%}  "
             f"{loss:>11}  {accuracy:>11}  {self.seconds:7.1f}"
+            + f"\n{self.remark}"
+            * bool(self.remark)
         )
 
 

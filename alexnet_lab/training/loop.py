@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from math import nan
-from numbers import Integral
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -19,11 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from alexnet_lab.runtime import device as best_device
-from alexnet_lab.training import checkpoints, distributed, optimizers
-from alexnet_lab.training.evaluation import Batch, evaluate, length_of
+from alexnet_lab.training import checkpoints, distributed, first_batch, optimizers
+from alexnet_lab.training.evaluation import Batch, evaluate
 from alexnet_lab.training.graphs import Replayed, Step
 from alexnet_lab.training.history import EpochRecord, History, Progress
-from alexnet_lab.training.precision import Precision, choose_precision, require
+from alexnet_lab.training.precision import Precision, choose_precision
 
 SAVE_EVERY = 60.0  # seconds, and after each epoch
 
@@ -50,26 +49,25 @@ def fit(
 ) -> History:
     """Train ``net`` in place and return the record of it. Taught in 02.
 
-    After an interrupt (Ctrl-C, or Jupyter's stop button) the record has ``interrupted``
-    set, and ``net`` holds what was learned so far.
+    After an interrupt (Ctrl-C, Jupyter's stop button) the record has ``interrupted``
+    set, and ``net`` holds what was learned. After an error ``net`` has the device,
+    layout and modes that it had. The first batch is checked before any training.
 
     Args:
         net: (N, C, H, W) to logits (N, classes).
         train: batches of images and int64 labels; one pass is an epoch.
         validation: evaluated after each epoch; never trained on.
         learning_rate: the peak of the schedule.
-        optimizer: ``"sgd"`` (with ``momentum``), ``"adamw"``, or a function from
-            parameter groups to a ``torch.optim.Optimizer``; a group's ``rate_factor``,
-            if it has one, multiplies its rate.
+        optimizer: ``"sgd"`` (with ``momentum``), ``"adamw"``, or a function from groups
+            to an optimizer; a group's ``rate_factor``, if any, multiplies its rate.
         weight_decay: on weights only, not on biases and normalisation layers.
         schedule: ``"one-cycle"``, ``"cosine"``, ``"steps"``, ``"constant"``, or a
             function from progress in 0..1 to a fraction of ``learning_rate``.
-        loss: the batch's mean; by default ``nn.CrossEntropyLoss()``.
+        loss: the mean of a batch; by default cross-entropy.
         precision: ``"float32"``, ``"bfloat16"``, ``"float16"`` (CUDA), or ``"auto"``:
             what a resumed run began with, else what is fast here.
         channels_last: store images pixel by pixel; by default in 16 bits and on a CPU.
-        cuda_graph: on a CUDA GPU replay the step as one launch, which makes small
-            networks several times faster; see :mod:`alexnet_lab.training.graphs`.
+        cuda_graph: on a CUDA GPU a step is one launch, see ``graphs``.
         checkpoint: a file that is written after every epoch and every minute. If it is
             there already, the run goes on from it, bit for bit as if never stopped.
         seed: of the global generator (dropout); the order is that of ``train``.
@@ -78,51 +76,55 @@ def fit(
     Raises:
         TrainingDiverged: the loss is no longer finite.
         CheckpointError: the checkpoint is damaged or belongs to another run.
-        ValueError: an option that cannot be.
+        ValueError: an option that cannot be, or a network or batches that cannot be
+            trained; the message has the line that mends it.
     """
+    first_batch.check_arguments(net, train)
     loss = loss or nn.CrossEntropyLoss()
     rates = optimizers.check_rates(learning_rate, momentum, weight_decay)
-    asked = _asked(train, validation, epochs, seed, optimizer, schedule, loss)
-    team = distributed.join(torch.device(device or best_device()))
-    saved = checkpoints.load_run(checkpoint, team.device)
-    chosen = choose_precision(precision, net.to(team.device), team.device)
-    began = saved["identity"]["precision"] if saved else chosen.name
-    if precision == "auto" and began != chosen.name:
-        chosen = replace(chosen, name=began, why="as the run began")
-    run = _Run(
-        net,
-        team.share(train),
-        team.share(validation),
-        loss.to(team.device),
-        optimizers.make_optimizer(net, optimizer, **rates),
-        optimizers.choose_schedule(schedule),
-        chosen,
-        chosen.layout(channels_last),
-        team,
-        History(settings=rates | asked | {"precision": chosen.name}),
-        Progress(visible=team.leads and not quiet),
-        checkpoint,
+    asked = checkpoints.asked(
+        train, validation, epochs, seed, optimizer, schedule, loss
     )
-    if saved:
-        run.resume(saved)
-    if cuda_graph and team.device.type == "cuda" and team.size == 1:
-        run.step = Replayed(run.step, run.optimizer)
-    with checkpoints.interruptible() as stop, suppress(KeyboardInterrupt):
-        _train(run, stop)
-    run.history.interrupted = run.epoch < run.epochs
-    run.show()
-    return run.history
+    with first_batch.unchanged_by_errors(net):
+        team = distributed.join(torch.device(device or best_device()))
+        saved = checkpoints.load_run(checkpoint, team.device)
+        chosen = choose_precision(precision, net.to(team.device), team.device)
+        began = saved["identity"]["precision"] if saved else chosen.name
+        if precision == "auto" and began != chosen.name:
+            chosen = replace(chosen, name=began, why="as the run began")
+        run = _Run(
+            net,
+            team.share(train),
+            team.share(validation),
+            loss.to(team.device),
+            optimizers.make_optimizer(net, optimizer, **rates),
+            optimizers.choose_schedule(schedule),
+            chosen,
+            chosen.layout(channels_last),
+            team,
+            History(settings=rates | asked | {"precision": chosen.name}),
+            Progress(visible=team.leads and not quiet),
+            checkpoint,
+        )
+        if saved:
+            run.resume(saved)
+        if cuda_graph and team.device.type == "cuda" and team.size == 1:
+            run.step = Replayed(run.step, run.optimizer)
+        with checkpoints.interruptible() as stop, suppress(KeyboardInterrupt):
+            _train(run, stop)
+        run.history.interrupted = run.epoch < run.epochs
+        run.show()
+        return run.history
 
 
 def _train(run: _Run, stop: Event) -> None:
     """The loop of notebook 02; its step is `_Run.one_step`."""
-    where = run.team.device
     while run.epoch < run.epochs and not stop.is_set():
         run.net.train()
         start = time.perf_counter() - run.seconds
         for images, labels in run.rest_of_epoch():
-            images = images.to(where).contiguous(memory_format=run.layout)
-            labels = labels.to(where)
+            images, labels = (x.to(run.team.device) for x in (images, labels))
+            images = images.contiguous(memory_format=run.layout)
             run.set_learning_rate()
             loss, logits = run.step(images, labels)
             run.note(loss, logits, labels)
@@ -136,32 +138,6 @@ def _train(run: _Run, stop: Event) -> None:
         else:  # interrupted, or there were fewer than promised
             stop.set()
         run.save()
-
-
-def _asked(
-    train: Any, validation: Any, epochs: int, seed: int, *choices: Any
-) -> dict[str, Any]:
-    """What fit is asked, as plain values for the checkpoint and the record."""
-    fine = isinstance(epochs, Integral) and epochs >= 1
-    require("epochs", epochs, fine, "a whole number of at least 1")
-    if validation is not None:
-        length_of(validation, "validation")
-    optimizer, schedule, loss = choices
-    return {
-        "epochs": int(epochs),
-        "optimizer": _name(optimizer),
-        "schedule": _name(schedule),
-        "loss": repr(loss),
-        "batches": length_of(train, "training"),
-        "batch_size": getattr(train, "batch_size", None),
-        "seed": int(seed),
-    }
-
-
-def _name(choice: Any) -> str:
-    if isinstance(choice, str):
-        return choice
-    return getattr(choice, "__qualname__", type(choice).__qualname__)
 
 
 @dataclass
@@ -186,6 +162,7 @@ class _Run:
     pending: list[tuple[Tensor, Tensor, int]] = field(default_factory=list)
     seconds: float = 0.0
     random: dict[str, Tensor] | None = None  # to go on from, after a resume
+    outputs: int = 0  # of the network, once it has seen a batch
 
     def __post_init__(self) -> None:
         self.forward = self.team.wrap(self.net.to(memory_format=self.layout))
@@ -197,8 +174,8 @@ class _Run:
         last = self.layout == torch.channels_last
         self.history.machine = (
             f"{self.team.device.type}, {threads} thread{'' if threads == 1 else 's'}, "
-            f"{self.precision}{', channels last' if last else ''}"
-            f"{f', {size} processes' if size > 1 else ''}"
+            f"{self.precision}{f', {size} processes' if size > 1 else ''}"
+            f"{', channels last' if last else ''}"
         )
 
     def one_step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -229,19 +206,24 @@ class _Run:
         if self.random is not None and self.team.leads:
             checkpoints.restore_random_state(self.random, self.team.device)
         self.random = None
-        return rest
+        return self._examined(rest)
+
+    def _examined(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The same batches; the first is looked at before the net is trained on it."""
+        for batch in batches:
+            if not self.outputs:
+                how = self.train, self.precision, self.layout
+                self.outputs, layout = first_batch.examine(self.net, batch, *how)
+                if layout != self.layout:
+                    self.history.machine += " off: the network rejects it"
+                self.layout = layout
+            yield batch
 
     def set_learning_rate(self) -> None:
         steps = len(self.train)
         progress = (self.epoch * steps + self.done) / (self.epochs * steps)
         peak = self.history.settings["learning_rate"]
-        for group in self.optimizer.param_groups:
-            factor = group.get("rate_factor", 1.0)  # of a group with a rate of its own
-            rate = peak * factor * float(self.schedule(progress))
-            if isinstance(group["lr"], Tensor):  # of a recorded step
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
+        optimizers.set_rates(self.optimizer, peak * float(self.schedule(progress)))
 
     def note(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         hits = (logits.detach().argmax(dim=1) == labels).sum()
@@ -253,9 +235,9 @@ class _Run:
             return
         losses, hits_each, counts = zip(*self.pending, strict=True)
         self.pending.clear()
-        columns = [torch.stack(losses).float(), torch.stack(hits_each).float()]
-        columns.append(torch.tensor(counts).to(columns[0]))
-        for loss, hits, count in self.team.total(torch.stack(columns, 1)).tolist():
+        summed = [torch.stack(column).float() for column in (losses, hits_each)]
+        rows = torch.stack([*summed, torch.tensor(counts).to(summed[0])], dim=1)
+        for loss, hits, count in self.team.total(rows).tolist():
             loss /= self.team.size
             self.history.check(loss, self.path)
             self.history.batch_losses.append(loss)
@@ -292,28 +274,30 @@ class _Run:
             self.history.check(score.loss, self.path)  # by the epoch's last step
             validation = score.loss, score.accuracy
         rate = float(self.optimizer.param_groups[0]["lr"])
-        self.history.epochs.append(
-            EpochRecord(self.epoch + 1, *self.totals(), *validation, rate, self.seconds)
-        )
+        record = self.epoch + 1, *self.totals(), *validation, rate, self.seconds
+        first = self.outputs if self.epoch == 0 else 0
+        said = first_batch.verdict(self.history.batch_losses, first) if first else ""
+        self.history.epochs.append(EpochRecord(*record, said))
         self.rows, self.seconds = [], 0.0
 
     def show(self) -> None:
         self.collect()
         current = ""
         if self.rows:
-            current = (
-                f"epoch {self.epoch + 1} of {self.epochs}: batch {self.done:,} of "
-                f"{len(self.train):,}, loss {self.totals()[1]:.4f}, "
-                f"{self.seconds:.0f} s"
-            )
-        self.progress.update(f"{self.history.machine}\n{self.history}", current)
+            loss, place = self.totals()[1], f"epoch {self.epoch + 1} of {self.epochs}"
+            place += f": batch {self.done:,} of {len(self.train):,}"
+            current = f"{place}, loss {loss:.4f}, {self.seconds:.0f} s"
+        head = [self.history.machine, *getattr(self.train, "remarks", ())]
+        self.progress.update("\n".join([*head, f"{self.history}"]), current)
 
     def identity(self) -> dict[str, Any]:
+        count = getattr(self.train, "count", None)
         known = {
             "network": repr(self.net),
             # two functions may bear one name, all lambdas do
             "rates": [float(self.schedule(n / 8)) for n in range(9)],
-            "images": getattr(self.train, "count", None),
+            # a list's count is its method, which would take all batches along
+            "images": count if isinstance(count, int) else None,
             "classes": getattr(self.train, "classes", None),
             **getattr(self.train, "origin", {}),  # the command line's options
         }

@@ -1,0 +1,184 @@
+"""Other people's networks and data: what `fit` looks at before it trains.
+
+What can't be trained on is a ValueError, what is only suspicious a warning. Each says
+what came and what would be right, and ends in the line that mends it.
+"""
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from alexnet_lab.arithmetic import ledger
+from alexnet_lab.arithmetic.straight import run_aside
+from alexnet_lab.training.evaluation import device_of
+from alexnet_lab.training.precision import Precision
+
+Layout = torch.memory_format
+
+
+def check_arguments(net: Any, batches: Any) -> None:
+    """Raise ValueError unless `net` is a network, and `batches` no single images."""
+    name = getattr(net, "__name__", type(net).__name__)
+    if not isinstance(net, nn.Module):
+        _refuse(f"{name} is no network that was built", f"net = {name}()")
+    if isinstance(batches, Dataset):
+        loader = "torch.utils.data.DataLoader(dataset, batch_size=64, shuffle=True)"
+        _refuse("a Dataset gives single images; training takes batches", loader)
+
+
+def examine(
+    net: nn.Module, batch: Any, batches: Any, precision: Precision, layout: Layout
+) -> tuple[int, Layout]:
+    """Return how many outputs a net has, and the layout of images that it takes.
+
+    ValueError if it can't be trained on this batch, the first of `batches`.
+    """
+    _check_pair(batch)
+    if not len(batch[1]):  # a team's share of a batch may be empty
+        return 0, layout
+    _check_images(batch[0], net)
+    outputs, layout = _try_out(net, batch[0][:2], batches, precision, layout)
+    _check_outputs(outputs, batch[1], getattr(batches, "dataset", batches))
+    return outputs.shape[1], layout
+
+
+def _check_pair(batch: Any) -> None:
+    """See that a batch is a pair of images and the int64 label of each."""
+    if isinstance(batch, dict):
+        a, b, *_ = [*batch, "image", "label"]
+        came = f"a batch is a dictionary of {', '.join(batch)}, not (images, labels)"
+        _refuse(came, f'train = [(b["{a}"], b["{b}"]) for b in train]')
+    parts = batch if isinstance(batch, (tuple, list)) else [batch]
+    if len(parts) != 2 or not all(isinstance(part, Tensor) for part in parts):
+        came = f"a batch is ({', '.join(type(part).__name__ for part in parts)})"
+        _refuse(f"{came}, not two tensors", "train = [(images, labels), …]")
+    images, labels = batch
+    shape, count = tuple(labels.shape), len(images) if images.dim() else 0
+    if images.dim() not in (2, 4) or not shape:
+        one = "images[None], labels.view(1)" if shape != (count,) else "images[:, None]"
+        size = "×".join(map(str, images.shape))
+        _refuse(f"images of {size} are no batch N×channels×height×width", one)
+    if len(shape) > 1:
+        mend = "labels.argmax(dim=1)" if shape[1] > 1 else "labels.flatten()"
+        _refuse(f"labels of shape {shape} are not one class's number an image", mend)
+    if shape != (count,):
+        _refuse(f"{count} images, but {shape[0]} labels", "one label an image")
+    if labels.dtype != torch.int64:
+        _refuse(f"labels are {labels.dtype}, not torch.int64", "labels.long()")
+
+
+def _check_images(images: Tensor, net: nn.Module) -> None:
+    weights = next((p.dtype for p in net.parameters() if p.is_floating_point()), None)
+    if weights not in (None, images.dtype):
+        mend = "images.float()" + " / 255" * (not images.is_floating_point())
+        _refuse(f"images are {images.dtype}, the network's weights {weights}", mend)
+    some = images[:16].float().transpose(0, 1).flatten(1)
+    if some.min() >= 0 and some.max() > 16:
+        came = f"values go up to {some.max():.0f}; those near 0 train best"
+        _warn(came, "images / 255")
+    elif (spread := some.std(dim=1).max()) < 0.02:
+        came = f"images are nearly of one colour (deviation {spread:.1g})"
+        _warn(came, "a mean and a deviation of pixels in 0…1, and normalise once")
+
+
+def _try_out(
+    net: nn.Module, images: Tensor, batches: Any, precision: Precision, layout: Layout
+) -> tuple[Any, Layout]:
+    """Run a net on two images; on contiguous ones, if it rejects another layout."""
+    plain, outputs = torch.contiguous_format, None
+    try:
+        with precision.autocast():
+            laid = images.to(device_of(net)).contiguous(memory_format=layout)
+            for count in (1, 2) if _last_size(batches) == 1 else (2,):
+                outputs = run_aside(net, laid[:count])
+        return outputs, layout
+    except Exception as error:  # somebody's forward may raise anything
+        if layout != plain:
+            plain_net = net.to(memory_format=plain)
+            return _try_out(plain_net, images, batches, precision, plain)
+        why, shape = str(error), tuple(images.shape[1:])
+        if "more than 1 value per channel" in why:
+            came = "the last batch has one image, too few for batch norm"
+            _refuse(came, "drop_last=True in the DataLoader, or another batch_size")
+        try:
+            ledger(net, shape)
+        except (TypeError, ValueError) as found:
+            why = str(found)
+        raise ValueError(f"images of {shape} do not go through: {why}") from error
+
+
+def _last_size(batches: Any) -> int:
+    """Images in the last batch of a pass, as far as one can say; else 0."""
+    if isinstance(batches, (list, tuple)):
+        return len(batches[-1][1])
+    size, count = getattr(batches, "batch_size", 0), getattr(batches, "count", 0)
+    if hasattr(batches, "dataset") and not batches.drop_last:
+        count = len(batches.dataset)
+    return (count - 1) % size + 1 if size and isinstance(count, int) else 0
+
+
+def _check_outputs(outputs: Any, labels: Tensor, data: Any) -> None:
+    """See that a net gives each of two images one logit a class."""
+    if not isinstance(outputs, Tensor):
+        came = f"the network returns a {type(outputs).__name__}, not a tensor of logits"
+        _refuse(came, "`return logits` at the end of forward")
+    if outputs.dim() != 2 or len(outputs) != min(2, len(labels)):
+        came = f"two images give outputs of {tuple(outputs.shape)}, not (2, classes)"
+        _refuse(came, "x.flatten(1) before the linear layers")
+    classes, width = len(getattr(data, "classes", ())), outputs.shape[1]
+    low, high = int(labels.min()), int(labels.max())
+    need = max(high + 1, classes, 2)
+    if low == 1 and high == width:
+        _refuse(f"labels go from 1 to {high}; the first class is 0", "labels - 1")
+    if low < 0 or width < need:
+        came = f"{width} outputs do not serve labels from {low} to {high}"
+        _refuse(came, f"labels from 0 on, and a last layer nn.Linear(…, {need})")
+    if classes and width > classes:
+        _warn(f"{width:,} outputs for {classes} classes", f"nn.Linear(…, {classes})")
+
+
+def verdict(losses: list[float], outputs: int) -> str:
+    """What an epoch's losses say if the training does not move."""
+    chance = math.log(outputs)
+    if losses[0] < 1e-5:
+        return "the loss is 0 from the start: are all images of one class?"
+    if len(losses) < 10 or max(abs(x / chance - 1) for x in losses[-10:]) > 0.02:
+        return ""
+    return (
+        f"the loss stays at ln({outputs}) = {chance:.3f}, that of guessing: is the "
+        "learning rate too small or too large, do the labels belong to the images, is "
+        "there a softmax at the end?"
+    )
+
+
+@contextmanager
+def unchanged_by_errors(net: nn.Module) -> Iterator[None]:
+    """After an error a net's device, memory layout and modes are what they were."""
+    modes = {module: module.training for module in net.modules()}
+    places = [(t.device, t.stride()) for t in (*net.parameters(), *net.buffers())]
+    try:
+        yield
+    except BaseException:
+        for module, mode in modes.items():
+            module.training = mode
+        tensors = (*net.parameters(), *net.buffers())
+        for now, (device, strides) in zip(tensors, places, strict=True):
+            old = torch.empty_strided(
+                now.shape, strides, dtype=now.dtype, device=device
+            )
+            now.data = old.copy_(now.data)
+        raise
+
+
+def _refuse(came: str, mend: str) -> None:
+    raise ValueError(f"{came}. Write {mend}")
+
+
+def _warn(came: str, mend: str) -> None:
+    warnings.warn(f"{came}. Write {mend}", stacklevel=6)
