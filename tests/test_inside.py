@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_lab import inside, ledger
+from alexnet_lab import inside
 from alexnet_lab.inside.hooks import run_and_see
 
 
@@ -143,65 +143,6 @@ def test_top_images_finds_the_brightest_and_its_place(monkeypatch) -> None:
     assert top.images[1, 0] == 3 and top.values[1, 0] == 7
     with pytest.raises(ValueError, match="there are 1 to 4 images"):
         inside.top_images(net, images, "conv", 5)
-
-
-def patch_at(book, layer: str, image: torch.Tensor, row: int, column: int, **more):
-    """What the unit at a place of a layer's maps sees of the one image."""
-    place = (torch.tensor([[n]]) for n in (0, row, column))
-    top = inside.Top(torch.ones(1, 1), *place)
-    return inside.top_patches(book, layer, image, top, 0, **more)[0]
-
-
-def strided() -> nn.Sequential:
-    """AlexNet's first two convolutions, narrow, for images of 67 pixels."""
-    return nn.Sequential(
-        OrderedDict(
-            conv1=nn.Conv2d(3, 8, kernel_size=11, stride=4),
-            relu1=nn.ReLU(),
-            pool1=nn.MaxPool2d(kernel_size=3, stride=2),
-            conv2=nn.Conv2d(8, 16, kernel_size=5, padding=2, groups=2),
-            relu2=nn.ReLU(),
-        )
-    )
-
-
-def test_patch_holds_exactly_what_the_unit_depends_on() -> None:
-    torch.manual_seed(0)
-    net = strided().eval()
-    book = ledger(net, (3, 67, 67))
-    image = torch.randn(1, 3, 67, 67, requires_grad=True)
-    row, column = 3, 5  # this field reaches beyond the image's right edge
-    net[:5](image)[0, :, row, column].sum().backward()
-    used = image.grad[0].abs().sum(dim=0) > 0
-    rows, columns = used.any(dim=1).nonzero(), used.any(dim=0).nonzero()
-    patch = patch_at(book, "relu2", image.detach(), row, column)
-    field = book["relu2"].receptive_field
-    assert patch.shape == (3, field, field) == (3, 51, 51)
-    seen = image.detach()[0, :, rows.min() : rows.max() + 1, columns.min() :]
-    assert torch.equal(patch[:, : seen.shape[1], : seen.shape[2]], seen)
-
-
-def test_patch_beyond_the_edge_is_zero() -> None:
-    book = ledger(strided(), (3, 67, 67))
-    image = torch.full((1, 3, 67, 67), 7, dtype=torch.uint8)
-    patch = patch_at(book, "conv2", image, 0, 0, outside=3)
-    assert (patch[:, :16] == 3).all() and (patch[:, 16:, 16:] == 7).all()
-    with pytest.raises(ValueError, match="the ledger is for"):
-        patch_at(book, "conv2", image[..., :50], 0, 0)
-
-
-def test_top_patches_belong_to_the_best_images() -> None:
-    net = strided().eval()
-    book = ledger(net, (3, 67, 67))
-    images = torch.randn(4, 3, 67, 67, generator=torch.Generator().manual_seed(3))
-    top = inside.top_images(net, images, "relu2", 2)
-    got = inside.top_patches(book, "relu2", images, top, 5, outside=9)
-    for patch, *place in zip(
-        got, top.images[5], top.rows[5], top.columns[5], strict=True
-    ):
-        number, row, column = map(int, place)
-        one = images[number : number + 1]
-        assert torch.equal(patch, patch_at(book, "relu2", one, row, column, outside=9))
 
 
 # ---------------------------------------------------------------------- attribution

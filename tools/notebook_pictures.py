@@ -51,7 +51,9 @@ CHOSEN = {
         "noise-look", (0.0, 0.0, 0.6, 1.0), "A photograph in changing colours"
     ),
     "07": Choice(
-        "recipes-picture", (0.0, 0.0, 1.0, 1.0), "Validation curves of three recipes"
+        "names-picture",
+        (0.0, 0.03, 0.6, 0.34),
+        "Test pictures with their five likeliest classes",
     ),
     "08": Choice(
         "colour-draw", (0.0, 0.0, 1.0, 1.0), "Colour filters, before and after training"

@@ -7,9 +7,9 @@ are float32 on the CPU. What trains a network or draws it does not belong here.
 
 from alexnet_lab.inside.attribution import occlusion_maps, rank_correlation, saliency
 from alexnet_lab.inside.costs import kept_bytes, layer_seconds, least_seconds
-from alexnet_lab.inside.hooks import Top, activations, top_images, top_patches
+from alexnet_lab.inside.hooks import Top, activations, top_images
 
 __all__ = [
     "Top", "activations", "kept_bytes", "layer_seconds", "least_seconds",
-    "occlusion_maps", "rank_correlation", "saliency", "top_images", "top_patches",
+    "occlusion_maps", "rank_correlation", "saliency", "top_images",
 ]  # fmt: skip

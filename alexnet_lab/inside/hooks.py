@@ -6,10 +6,8 @@ from itertools import cycle
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lab.arithmetic import Ledger
 from alexnet_lab.training.evaluation import device_of, evaluation_mode
 
 BATCH = 256  # images that go through a network at a time
@@ -143,33 +141,3 @@ def top_images(net: nn.Module, images: Tensor, layer: str, k: int = 8) -> Top:
     found = torch.cat(best).T.topk(k, dim=1)  # (units, k)
     places = torch.cat(place).T.gather(1, found.indices)
     return Top(found.values, found.indices, places // wide, places % wide)
-
-
-def top_patches(
-    ledger: Ledger, layer: str, images: Tensor, top: Top, unit: int, outside: float = 0
-) -> Tensor:
-    """Cut out what excites one unit most: its receptive field in its best images.
-
-    Args:
-        ledger: of the network, for images of this size.
-        layer: the layer that `top` was found for by :func:`top_images`.
-        images: (N, C, H, W) of any type: those that `top` numbers.
-        top: the best images.
-        unit: number of the channel.
-        outside: what stands for the field's pixels beyond the image's edge.
-
-    Returns (k, C, h, w), best first, h×w the receptive field. KeyError for no layer of
-    this name, ValueError for images of another size or a layer without a field.
-    """
-    size = tuple(ledger.input_shape)
-    if tuple(images.shape[1:]) != size:
-        raise ValueError(f"the ledger is for {size}, images are {tuple(images.shape)}")
-    places = zip(top.rows[unit].tolist(), top.columns[unit].tolist(), strict=True)
-    patches = []
-    for image, place in zip(images[top.images[unit]], places, strict=True):
-        y, x, high, wide = ledger[layer].sees(*place)
-        edge = max(0, -y, -x, y + high - size[1], x + wide - size[2])
-        padded = F.pad(image, [edge] * 4, value=outside)
-        y, x = y + edge, x + edge
-        patches.append(padded[:, y : y + high, x : x + wide])
-    return torch.stack(patches)
