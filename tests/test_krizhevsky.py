@@ -98,6 +98,14 @@ def test_a_locally_connected_layer_with_equal_kernels_is_a_convolution():
     assert changed.nonzero().tolist() == [[1, 1]]
 
 
+def test_kernels_of_every_place_start_by_he_s_rule():
+    torch.manual_seed(0)
+    weight = LocallyConnected2d(64, 32, 3, 1, 6).weight  # 36 places
+    wanted = (2 / (64 * 9)) ** 0.5
+    for place in weight:
+        assert place.std().item() == pytest.approx(wanted, rel=0.05)
+
+
 def test_a_locally_connected_layer_refuses_other_sizes():
     with pytest.raises(ValueError, match="has kernels for 6×6 places"):
         ledger(nn.Sequential(LocallyConnected2d(4, 5, 3, 1, 6)), (4, 7, 7))

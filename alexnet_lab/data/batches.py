@@ -60,6 +60,8 @@ class Passes:
         if max(self.mean.max(), self.deviation.max()) > 1:
             why = "pixels are 0…1 here. Divide mean and deviation by 255"
             raise ValueError(f"normalise={self.normalise}: {why}")
+        if self.mean_image is not None:  # once, not with each batch
+            self.mean_image = self.mean_image.to(self.device)
         self.epoch, self.rank, self.shares = 0, 0, 1
 
     @property
@@ -113,7 +115,7 @@ class Passes:
         """
         x = images.to(self.device, non_blocking=True).float().div_(255)
         if self.mean_image is not None:
-            x.sub_(self.mean_image.to(self.device))
+            x.sub_(self.mean_image)
         size = self.image_size
         if size and x.shape[-2:] != (size, size):
             # antialias matters only when shrinking, and is slow

@@ -130,8 +130,16 @@ def krizhevsky_11pct(in_channels: int = 3, num_classes: int = 10) -> nn.Sequenti
     between ReLU and pool, and is the same in everything else.
     """
     net = krizhevsky_13pct(in_channels, num_classes)
+    return with_response_norm(net, alpha=1e-3, k=1)
+
+
+def with_response_norm(net: nn.Sequential, alpha: float, k: float) -> nn.Sequential:
+    """A network with a LocalResponseNorm of 5 channels, β 0.75, after relu1 and relu2.
+
+    AttributeError if it has no such layers.
+    """
     for n in (1, 2):
-        norm = LocalResponseNorm(size=5, alpha=1e-3, beta=0.75, k=1)
+        norm = LocalResponseNorm(size=5, alpha=alpha, beta=0.75, k=k)
         both = {f"relu{n}": net.get_submodule(f"relu{n}"), f"norm{n}": norm}
         net = changed(net, **{f"relu{n}": both})
     return net
@@ -188,7 +196,7 @@ class LocallyConnected2d(nn.Module):
         reads = in_channels * kernel_size**2
         self.weight = nn.Parameter(torch.empty(self.side**2, out_channels, reads))
         self.bias = nn.Parameter(torch.zeros(out_channels, self.side**2))
-        nn.init.kaiming_uniform_(self.weight[0], nonlinearity="relu")
+        nn.init.normal_(self.weight, std=(2 / reads) ** 0.5)  # He's rule
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in, H, W) to (N, out, side, side)."""

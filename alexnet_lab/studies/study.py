@@ -71,10 +71,9 @@ def run_variant(
     chosen = study.variants[variant]
     images = {"seed": seed, "train_images": settings.train_images, **study.images}
     images |= {"held_out": 0} if study.test else {}
-    train = cifar10(batch_size=settings.batch_size, **images).train
-    train.augment = chosen.augment
-    known = cifar10(batch_size=BATCH, **images)
-    scored = known.test if study.test else known.validation
+    splits = cifar10(batch_size=settings.batch_size, **images)
+    train, scored = splits.train, splits.test if study.test else splits.validation
+    train.augment, scored.batch_size = chosen.augment, BATCH
     torch.manual_seed(seed)
     net = chosen.build()
     book = ledger(net, _read_by(chosen, train))  # before fit moves it to its device

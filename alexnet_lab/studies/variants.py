@@ -21,7 +21,6 @@ from alexnet_lab.data import (
     compose,
 )
 from alexnet_lab.models import (
-    LocalResponseNorm,
     alexnet_cifar,
     alexnet_mini,
     initialise_alexnet,
@@ -31,6 +30,7 @@ from alexnet_lab.models import (
     krizhevsky_80sec,
     lenet5,
 )
+from alexnet_lab.models.krizhevsky import with_response_norm
 from alexnet_lab.models.modern import (
     changed,
     mini_batch_norm,
@@ -127,12 +127,7 @@ def crops_flips_and_noise(images: Tensor, generator: Generator | None) -> Tensor
 
 def with_lrn() -> nn.Sequential:
     """The paper's normalisation, with its numbers, after relu1 and relu2."""
-    net = alexnet_cifar(width=24)
-    for n in (1, 2):
-        norm = LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2)
-        relu = net.get_submodule(f"relu{n}")
-        net = changed(net, **{f"relu{n}": {f"relu{n}": relu, f"norm{n}": norm}})
-    return net
+    return with_response_norm(alexnet_cifar(width=24), alpha=1e-4, k=2)
 
 
 def four_layers() -> nn.Sequential:

@@ -73,16 +73,23 @@ def make_optimizer(
     groups = [{"params": some, "weight_decay": w} for some, w in pairs if some]
     if callable(wanted):
         return wanted(groups)
-    # For a large network on a CPU one pass over the weights takes a third of the time:
-    # weights, gradients and momentum do not fit the caches. Elsewhere PyTorch chooses.
-    # On a CUDA GPU a step in one kernel, which a graph can hold.
-    kinds = {p.device.type for p in net.parameters()}
-    fused = True if kinds == {"cuda"} or kinds == {"cpu"} and is_large(net) else None
+    fused = _fused(net)
     if wanted == "sgd":
         return torch.optim.SGD(groups, learning_rate, momentum, fused=fused)
     use = "sgd, adamw, or a function from parameter groups to an optimizer"
     require("optimizer", wanted, wanted == "adamw", use)
     return torch.optim.AdamW(groups, learning_rate, fused=fused)
+
+
+def _fused(net: nn.Module) -> bool | None:
+    """Whether a step is one pass over the weights; None leaves it to PyTorch.
+
+    For a large network on a CPU that takes a third of the time: weights, gradients and
+    momentum do not fit the caches. On a CUDA GPU it is one kernel, which a graph can
+    hold.
+    """
+    kinds = {p.device.type for p in net.parameters()}
+    return True if kinds == {"cuda"} or kinds == {"cpu"} and is_large(net) else None
 
 
 def set_rates(optimizer: torch.optim.Optimizer, rate: float) -> None:
@@ -203,8 +210,7 @@ def _sgd(
             continue
         own.append({"params": [layer.weight], "weight_decay": decay.get(name, 0.0)})
         own.append({"params": [layer.bias], "rate_factor": BIAS_RATE / RATE})
-    on_gpu = any(parameter.is_cuda for parameter in net.parameters())
-    return torch.optim.SGD(own, RATE, momentum=0.9, fused=True if on_gpu else None)
+    return torch.optim.SGD(own, RATE, momentum=0.9, fused=_fused(net))
 
 
 def _cut(progress: float, at: list[float]) -> float:
