@@ -32,7 +32,8 @@ INPUTS = {
     "krizhevsky_13pct": (3, 24, 24),
     "krizhevsky_11pct": (3, 24, 24),
 }
-STUDIES: tuple[str, ...] = (
+# those of studies/variants.py, which loads PyTorch
+STUDIES = [
     "short",
     "long",
     "modern",
@@ -41,8 +42,9 @@ STUDIES: tuple[str, ...] = (
     "quick",
     "80sec",
     "18pct",
-)
-STUDIES += ("ten_minutes", "alexnet")
+    "ten_minutes",
+    "alexnet",
+]
 OWN = "package.module:function or folder/file.py:Class"
 COLOUR_SAMPLE = 2_000  # pictures from which the axes of colour are found
 # options of data and of fit: name, type, default, help

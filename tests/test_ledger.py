@@ -12,7 +12,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from alexnet_lab.arithmetic import Ledger, LedgerError, Step, ledger, rule, rule_of
 from alexnet_lab.arithmetic.layers import unchanged
-from alexnet_lab.arithmetic.rules import _RULES
 
 
 def alexnet(
@@ -273,14 +272,6 @@ def test_subclasses_that_keep_forward_keep_the_rule():
     assert (row.layer, row.parameters) == ("Renamed 3×3", 224)
     plain = ledger(nn.Conv2d(3, 8, 3), (3, 8, 8))[0]
     assert row == replace(plain, layer="Renamed 3×3", name="renamed")
-
-
-@pytest.fixture
-def clean_rules():
-    kept = dict(_RULES)
-    yield
-    _RULES.clear()
-    _RULES.update(kept)
 
 
 def test_a_rule_of_one_s_own(clean_rules):

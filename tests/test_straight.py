@@ -20,7 +20,6 @@ from alexnet_lab.arithmetic import (
     rule,
     straight,
 )
-from alexnet_lab.arithmetic.rules import _RULES
 
 
 class Net(nn.Module):
@@ -415,14 +414,6 @@ def test_a_compiled_network_names_what_is_inside():
     for read in (ledger, as_sequential):
         with pytest.raises(UnknownLayerError, match=r"net\._orig_mod"):
             read(compiled, (4,))
-
-
-@pytest.fixture
-def clean_rules():
-    kept = dict(_RULES)
-    yield
-    _RULES.clear()
-    _RULES.update(kept)
 
 
 def test_the_recipe_for_a_rule_raises_until_it_is_filled_in(clean_rules):

@@ -6,7 +6,7 @@ from math import nan
 import pytest
 import torch
 
-from alexnet_lab import ledger
+from alexnet_lab import __main__, ledger
 from alexnet_lab.models import alexnet_cifar
 from alexnet_lab.studies import STUDIES, Settings, read_runs, run_study, study
 from alexnet_lab.studies.variants import ABLATIONS, four_layers, lenet5_cifar
@@ -59,6 +59,10 @@ def test_half_width_halves_every_layer():
     assert [row.name for row in whole] == [row.name for row in half]
     for one, row in zip(whole.rows[:-1], half.rows[:-1], strict=True):
         assert one.output_shape == (2 * row.output_shape[0], *row.output_shape[1:])
+
+
+def test_the_command_line_knows_every_study():
+    assert list(STUDIES) == __main__.STUDIES
 
 
 def test_every_ablation_is_tested():

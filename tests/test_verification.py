@@ -10,16 +10,7 @@ from torchinfo import summary
 
 from alexnet_lab import torchinfo_text
 from alexnet_lab.arithmetic import Step, ledger, rule, rule_of
-from alexnet_lab.arithmetic.rules import _RULES
 from alexnet_lab.arithmetic.verification import _differences
-
-
-@pytest.fixture
-def clean_rules():
-    kept = dict(_RULES)
-    yield
-    _RULES.clear()
-    _RULES.update(kept)
 
 
 class Own(nn.Module):
