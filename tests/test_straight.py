@@ -502,10 +502,13 @@ def test_the_message_for_a_wrong_linear_comes_at_once():
     with torch.device("meta"):
         layers = [nn.Conv2d(8, 8, 3, padding=1) for _ in range(100)]
         net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(77, 10))
-    start = time.perf_counter()
-    with pytest.raises(LedgerError, match="expects 77 features"):
-        ledger(net, (8, 64, 64))
-    assert time.perf_counter() - start < 0.1 * 3  # the machine may be busy
+    seconds = []
+    for _ in range(3):  # the best: other work on the machine only adds time
+        start = time.perf_counter()
+        with pytest.raises(LedgerError, match="expects 77 features"):
+            ledger(net, (8, 64, 64))
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.1 * 3
 
 
 def test_draw_network_takes_a_class():
