@@ -4,7 +4,9 @@ The ideas are in the notebooks; here is the plumbing, in small files:
 
 - ``output_size``, ``ledger``: feature-map arithmetic, and a whole network's accounts
 - ``as_sequential``: anybody's straight network as a flat nn.Sequential
-- ``check``: exercises that say why an answer is wrong
+- ``check``, ``hint``: exercises that say why an answer is wrong; ``predict``,
+  ``reveal``, ``progress``: guesses, and how far they were; ``expect``: a result held
+  against the text
 - ``models``, ``data``, ``training``, ``plots``: networks, images, the loop, pictures
 - ``device``, ``budget``: what this machine has, and how long a notebook may take
 
@@ -20,19 +22,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from alexnet_lab.arithmetic import as_sequential, ledger, output_size
     from alexnet_lab.arithmetic import torchinfo_text as torchinfo_text
-    from alexnet_lab.exercises import check
+    from alexnet_lab.exercises import check, expect, hint, predict, progress, reveal
     from alexnet_lab.runtime import budget, device, versions
 
-__all__ = ["as_sequential", "budget", "check", "device", "ledger", "output_size",
-           "torchinfo_text", "versions"]  # fmt: skip
+__all__ = ["as_sequential", "budget", "check", "device", "expect", "hint", "ledger",
+           "output_size", "predict", "progress", "reveal", "torchinfo_text",
+           "versions"]  # fmt: skip
 
 _HOMES = {
     "as_sequential": "arithmetic",
     "budget": "runtime",
     "check": "exercises",
     "device": "runtime",
+    "expect": "exercises",
+    "hint": "exercises",
     "ledger": "arithmetic",
     "output_size": "arithmetic",
+    "predict": "exercises",
+    "progress": "exercises",
+    "reveal": "exercises",
     "torchinfo_text": "arithmetic",
     "versions": "runtime",
 }

@@ -44,6 +44,7 @@ STUDIES = [
     "18pct",
     "ten_minutes",
     "alexnet",
+    "seven",
 ]
 OWN = "package.module:function or folder/file.py:Class"
 COLOUR_SAMPLE = 2_000  # pictures from which the axes of colour are found

@@ -96,6 +96,19 @@ def test_a_held_out_number_that_cannot_be_is_refused(held_out):
         cifar10(held_out=held_out)
 
 
+def test_some_classes_alone_are_numbered_in_their_order(whole):
+    some = cifar10(classes=("ship", "cat"), held_out=0, device="cpu")
+    assert some.test.classes == ("ship", "cat")
+    assert some.train.labels.bincount().tolist() == [5_000, 5_000]
+    ships = whole.test.images[whole.test.labels == whole.test.classes.index("ship")]
+    assert torch.equal(some.test.images[some.test.labels == 0], ships)
+
+
+def test_a_class_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="no class 'rabbit'; there are airplane"):
+        cifar10(classes=("cat", "rabbit"))
+
+
 def test_mean_image_is_subtracted_before_the_crop(whole):
     train = cifar10(held_out=0, device="cpu", mean_image=True, batch_size=50).train
     train.shuffle, plain = False, train.images[:50].float()

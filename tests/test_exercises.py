@@ -12,6 +12,16 @@ import pytest
 import torch
 from torch import nn
 
+from alexnet_lab.exercises import (
+    Unexpected,
+    checking,
+    expect,
+    predict,
+    progress,
+    reveal,
+    running,
+    score,
+)
 from alexnet_lab.exercises.checking import (
     Exercise,
     Verdict,
@@ -19,7 +29,9 @@ from alexnet_lab.exercises.checking import (
     check,
     diagnose,
     exercises_of,
+    hint,
 )
+from alexnet_lab.exercises.running import Diagnosis
 
 COURSE = [one for number in range(12) for one in exercises_of(f"{number:02}")]
 each_exercise = pytest.mark.parametrize("exercise", COURSE, ids=lambda e: e.number)
@@ -59,7 +71,8 @@ def test_known_wrong_answer_gets_its_own_words(
 
 @each_exercise
 def test_each_sentence_is_its_own(exercise: Exercise) -> None:
-    said = [exercise.right, exercise.hint, *(wrong.says for wrong in exercise.wrong)]
+    hints = [exercise.hint, *exercise.more_hints]
+    said = [exercise.right, *hints, *(wrong.says for wrong in exercise.wrong)]
     assert len(set(said)) == len(said)
 
 
@@ -219,6 +232,18 @@ def test_known_wrong_answer_may_raise() -> None:
     assert diagnose(exercise, failing).message == "Every number has a square."
 
 
+def test_a_probe_may_say_itself_what_is_wrong() -> None:
+    def probe(numbers: list[int]) -> list[int]:
+        if numbers[0] != 3:
+            raise Diagnosis(f"The first is {numbers[0]}.")
+        return numbers
+
+    ex = exercise_for([3, 4], probe=probe, wrong=(Wrong(lambda: [5, 4], "You added."),))
+    assert diagnose(ex, [7, 4]) == Verdict("wrong", "The first is 7.")
+    assert diagnose(ex, [5, 4]) == Verdict("wrong", "You added.")
+    assert diagnose(ex, [3, 4]).status == "right"
+
+
 def test_wrong_kind_is_named_rather_than_the_error_it_causes() -> None:
     exercise = exercise_for(abs, probe=square_at((2,)), form="a function")
     assert diagnose(exercise, 4).message == "Expected a function, got the number 4."
@@ -228,6 +253,192 @@ def test_exercise_whose_own_answer_raises_is_reported_as_broken() -> None:
     exercise = exercise_for(failing, probe=square_at((2,)))
     with pytest.raises(RuntimeError, match="exercise 99.1 is broken"):
         diagnose(exercise, failing)
+
+
+# ------------------------------------------------------- mistakes of any question
+def first(rows: list[int]) -> int:
+    return rows[0]
+
+
+def printing(rows: list[int]) -> None:
+    print(rows[0])
+
+
+def emptying(rows: list[int]) -> int:
+    return rows.pop(0)
+
+
+def endless(rows: list[int]) -> None:
+    while rows:
+        pass
+
+
+def probe_rows(function: Any) -> Any:
+    return function([5, 7]), function([3, 2])
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (printing, "write return instead of print"),
+        (emptying, "changes what it is given"),
+        (lambda rows: 5, "by heart"),
+        (lambda rows: 7, "Think again"),
+    ],
+)
+def test_a_function_that_goes_wrong_in_a_common_way(answer: Any, says: str) -> None:
+    exercise = exercise_for(first, probe=probe_rows)
+    assert diagnose(exercise, first).status == "right"
+    verdict = diagnose(exercise, answer)
+    assert verdict.status == "wrong" and says in verdict.message
+
+
+def test_a_function_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "SECONDS", 0.2)
+    verdict = diagnose(exercise_for(first, probe=probe_rows), endless)
+    assert verdict.status == "wrong" and "still running" in verdict.message
+
+
+def test_a_readers_own_interrupt_stays_one() -> None:
+    def stopped(rows: list[int]) -> int:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        diagnose(exercise_for(first, probe=probe_rows), stopped)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("55", "quotation marks"),
+        ("many", "Expected"),
+        (550, "power of ten"),
+        (0.055, "power of ten"),
+        (-55, "sign"),
+        (54, "Think again"),
+        (float("inf"), "Think again"),
+    ],
+)
+def test_a_number_that_goes_wrong_in_a_common_way(given: Any, says: str) -> None:
+    assert says in diagnose(exercise_for(55), given).message
+
+
+def test_rounding_is_right_where_digits_are_asked_for_and_nearly_elsewhere() -> None:
+    assert diagnose(exercise_for(0.7871, digits=3), 0.787).status == "right"
+    assert diagnose(exercise_for(0.7871, digits=3), 0.788).status == "wrong"
+    assert "Nearly" in diagnose(exercise_for(0.7871), 0.787).message
+
+
+def outputs_of(net: nn.Sequential) -> Any:
+    return net(torch.ones(3, 2))
+
+
+def test_a_network_that_is_empty_in_training_mode_or_of_wrong_layers() -> None:
+    def made(*layers: nn.Module) -> nn.Sequential:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(2, 2), *layers).eval()
+
+    right = made(nn.Dropout(0.9), nn.ReLU())
+    exercise = exercise_for(right, probe=outputs_of)
+    assert "empty" in diagnose(exercise, nn.Sequential()).message
+    mode = made(nn.Dropout(0.9), nn.ReLU()).train()
+    assert "evaluation mode" in diagnose(exercise, mode).message
+    kind = diagnose(exercise, made(nn.Dropout(0.9), nn.Tanh())).message
+    assert "layer '2': Tanh" in kind and mode.training
+
+
+# ------------------------------------------------- hints, guesses, score, expectations
+def test_hints_come_one_at_a_time_and_begin_again(
+    capsys: Any, monkeypatch: Any
+) -> None:
+    exercise = exercise_for(1, more_hints=("And again.",))
+    monkeypatch.setattr(checking, "_find", lambda number: exercise)
+    monkeypatch.setattr(checking, "_shown", {})
+    for _ in range(4):
+        hint("99.1")
+    said = capsys.readouterr().out.splitlines()
+    assert [line[7:] for line in said] == [
+        "(1 of 2) Think again.",
+        "(2 of 2) And again.",
+        "That was the last hint; the solution stands below.",
+        "(1 of 2) Think again.",
+    ]
+
+
+@pytest.fixture
+def new_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(score, "_guesses", {})
+    monkeypatch.setattr(score, "_answers", {})
+
+
+@pytest.mark.parametrize(
+    ("guess", "answer", "says"),
+    [
+        (..., 55, "04.a: 55 px\n"),
+        (55, 55, "04.a: 55 px. You guessed 55: exactly right.\n"),
+        (50, 55, "04.a: 55 px. You guessed 50: 9% too low.\n"),
+        (550, 55, "04.a: 55 px. You guessed 550: 10 times too high.\n"),
+        (0, 55, "04.a: 55 px. You guessed 0: 55 too low.\n"),
+        (0.3001, 0.3, "04.a: 0.3 px. You guessed 0.3001: as good as right.\n"),
+        ("ReLU", "relu", "04.a: relu. You guessed ReLU: right.\n"),
+        ((1, 2), [1, 2], "04.a: (1, 2). You guessed (1, 2): right.\n"),
+        ("few", 55, "04.a: 55 px. You guessed few: different.\n"),
+    ],
+)
+def test_a_guess_is_held_against_the_answer(
+    new_session: None, capsys: Any, guess: Any, answer: Any, says: str
+) -> None:
+    predict("04.a", guess)
+    capsys.readouterr()
+    reveal("04.a", answer, "px")
+    assert capsys.readouterr().out == says
+
+
+def test_progress_counts_and_lists(new_session: None, capsys: Any) -> None:
+    check("00.1", 784)
+    check("00.1", ...)  # what was right once stays right
+    check("00.2", ...)
+    predict("04.a", 3)
+    capsys.readouterr()
+    progress()
+    said = capsys.readouterr().out
+    assert said.startswith("exercises: 1 right, 0 not yet, 1 blank\n  ✓ 00.1\n  ○ 00.2")
+    assert said.endswith("predictions: 1\n  04.a: 3, answer not seen yet\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "bounds"),
+    [
+        (55, {"wanted": 55}),
+        (0.5 + 1e-7, {"wanted": 0.5}),
+        (True, {}),
+        (torch.tensor(0.9), {"at_least": 0.88}),
+        (0.9, {"at_least": 0.88, "at_most": 0.95}),
+        ((1, 2), {"wanted": [1, 2]}),
+    ],
+)
+def test_what_is_expected_is_said(value: Any, bounds: Any, capsys: Any) -> None:
+    expect(value, "the thing", **bounds)
+    assert capsys.readouterr().out.startswith("✓ the thing")
+
+
+@pytest.mark.parametrize(
+    ("value", "bounds", "due"),
+    [
+        (54, {"wanted": 55}, "the thing is 54; this notebook expects 55"),
+        (False, {}, "not so here: the thing"),
+        (0.8, {"at_least": 0.88}, "expects at least 0.88"),
+        (float("nan"), {"at_least": 0.88}, "the thing is nan"),
+        (1.0, {"at_least": 0.88, "at_most": 0.95}, "between 0.88 and 0.95"),
+    ],
+)
+def test_what_is_not_as_expected_fails_in_words(
+    value: Any, bounds: Any, due: str
+) -> None:
+    with pytest.raises(Unexpected, match=re.escape(due)) as caught:
+        expect(value, "the thing", **bounds)
+    assert "may be why" in str(caught.value)
+    assert caught.value._render_traceback_() == [str(caught.value)]
 
 
 # ----------------------------------------------------------------------------- blanks
@@ -316,10 +527,10 @@ def test_check_prints_each_verdict(
     check("00.1", 784)
     check("00.1", 56)
     check("00.1", ...)
-    right, wrong, blank = re.split(r"\n(?=00\.1)", capsys.readouterr().out)
-    assert right.startswith("00.1 is right. 28 rows of 28 pixels")
-    assert wrong.startswith("00.1 is not right yet. You added the sides.")
-    assert blank == "00.1 not answered yet\n"
+    right, wrong, blank = re.split(r"\n(?=[✗○])", capsys.readouterr().out)
+    assert right.startswith("✓ 00.1 is right. 28 rows of 28 pixels")
+    assert wrong.startswith("✗ 00.1 is not right yet. You added the sides.")
+    assert blank == "○ 00.1 not answered yet\n"
     assert all(len(line) <= 88 for line in [*right.split("\n"), *wrong.split("\n")])
 
 

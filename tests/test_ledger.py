@@ -425,3 +425,24 @@ def test_html_is_well_formed_and_escaped():
     tree = ElementTree.fromstring(f"<div>{page}</div>")
     assert len(tree.findall(".//tbody/tr")) == 3
     assert "(3·5·3 + 1)·8 = 368" in "".join(tree.itertext())
+
+
+def test_html_of_alexnet_fits_900_pixels():
+    """By 8 pixels a character of 13, and 6.8 of a working; Chromium needs 780."""
+    from xml.etree import ElementTree
+
+    page = ledger(alexnet(), (3, 227, 227))._repr_html_()
+    tree = ElementTree.fromstring(f"<div>{page}</div>")
+    widths = [0.0] * 8
+    for line in tree.findall(".//tr"):
+        for column, cell in enumerate(line):
+            working = [s.text or "" for s in cell.findall("span/span")]
+            shown = [s.text or "" for s in cell.findall("span") if not len(s)]
+            words = [cell.text or "", *(b.text or "" for b in cell.findall("b"))]
+            words = [word for text in words for word in text.replace("-", " ").split()]
+            needs = [6.8 * len(text) for text in working]
+            needs += [8.0 * len(text) for text in shown + words]
+            widths[column] = max([widths[column], *needs])
+    assert all(widths) and sum(widths) + 8 * 13 <= 900
+    spans = tree.findall(".//td/span/span")
+    assert {span.get("style") for span in spans} == {"white-space: nowrap"}

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import notebook_folding
 import notebook_text
 import numpy as np
 import pytest
@@ -432,7 +433,8 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_run_writes_outputs_of_this_interpreter(executed: Path) -> None:
     cells = {cell.id: cell for cell in notebooks.read(executed).cells}
     assert text_outputs(cells["first"]) == [("text", "None\n")]
-    assert text_outputs(cells["pixels-check"]) == [("text", "00.1 not answered yet\n")]
+    blank = "○ 00.1 not answered yet\n"
+    assert text_outputs(cells["pixels-check"]) == [("text", blank)]
     assert ("text", hide_paths(f"{sys.executable}\n")) in text_outputs(cells["picture"])
     assert ("image", "") in text_outputs(cells["picture"])
     assert cells["picture"].execution_count == 5
@@ -617,20 +619,102 @@ def test_command_line_packs_and_reports(
     assert "no notebook 'no_such_notebook'" in capsys.readouterr().err
 
 
-def test_minutes_of_sections():
+DEEP = """\
+=== md title slide
+# Title
+word word
+
+=== md asked -
+**Predict before you run:** how many?
+
+=== code guess -
+predict("00.a", ...)
+
+=== code told - answer
+print(1)
+
+=== code proven - proof
+assert 1 < 2
+
+=== md task -
+### Exercise 00.1 (★★, 8 minutes)
+
+=== md going-deeper slide
+# Going deeper
+
+=== md more slide
+## 2. More
+
+=== code extra -
+print(2)
+
+=== md discuss slide
+## To discuss
+"""
+
+
+def test_answers_proofs_and_sections_are_folded() -> None:
+    notebook = built(DEEP)
+    notebook_folding.fold(notebook)
+    marks = {c.id: {**c.metadata} for c in notebook.cells}
+    assert marks["told"]["jupyter"] == {"outputs_hidden": True}
+    assert marks["proven"]["jupyter"] == {"source_hidden": True}
+    folded = [name for name, m in marks.items() if m.get(notebook_folding.COLLAPSED)]
+    assert folded == ["more"]
+
+
+def test_a_line_of_its_own_covers_an_answer_and_is_no_difference() -> None:
+    notebook = built(DEEP)
+    bare = built(DEEP)
+    for made in (notebook, bare):
+        told = next(cell for cell in made.cells if cell.id == "told")
+        told.outputs = [printed("55\n")]
+    for _ in range(2):
+        notebook_folding.fold(notebook)
+        told = next(cell for cell in notebook.cells if cell.id == "told")
+        assert told.outputs == [notebook_folding.COVER, printed("55\n")]
+        assert text_outputs(told) == [("text", "55\n")]
+    assert compare(notebook, bare, "made") == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("- answer", "-", "cell told: answers asked, but is not tagged answer"),
+        ("- proof\nassert 1 < 2", "-\n" + "assert 1\n" * 4, "4 assertions outside"),
+        ("word word", "word " * 4400, "minutes, over 45"),
+    ],
+)
+def test_predictions_proofs_and_core_break_the_form(old, new, problem) -> None:
+    notebook = built(DEEP.replace(old, new))
+    assert any(problem in p for p in form_problems(notebook, FORM_PATH))
+
+
+def test_folds_as_the_tags_say() -> None:
+    notebook = built(DEEP)
+    assert any("cell told: not folded" in p for p in form_problems(notebook, FORM_PATH))
+
+
+def test_minutes_of_the_core_and_of_what_goes_deeper() -> None:
     import notebook_minutes
 
-    exercise = nbformat.v4.new_code_cell("x = ...", metadata={"tags": ["exercise"]})
-    made = nbformat.v4.new_notebook(
-        cells=[
-            nbformat.v4.new_markdown_cell("# Title\n" + "word " * 99),
-            nbformat.v4.new_markdown_cell("## Work"),
-            nbformat.v4.new_code_cell("a = 1\n\n" + "b = 2\n" * 5),
-            exercise,
-        ]
-    )
-    title, work = notebook_minutes.sections(made)
-    assert (title.title, title.exercises) == ("Title", 0)
-    assert title.minutes == pytest.approx(1.0)
-    assert work.minutes == pytest.approx(1.0, abs=0.02) and work.exercises == 4
-    assert "together" in notebook_minutes.table(made)
+    title, deep, more, discuss = notebook_minutes.sections(built(DEEP))
+    assert (title.exercises, more.deeper, discuss.deeper) == (8, True, False)
+    assert title.minutes == pytest.approx(2.1, abs=0.1)  # two cells, few words
+    assert notebook_minutes.times(built(DEEP)) == (2, 8, 1, 0)
+    said = "the core about 2 minutes and 8 for its exercises; *Going deeper* 1 and 0"
+    assert notebook_minutes.sentence(built(DEEP)) == said
+    assert "  · 2. More" in notebook_minutes.table(built(DEEP))
+
+
+def test_a_bold_term_is_linked_once() -> None:
+    import notebook_links
+
+    glossary = '| <a id="mac"></a>**multiply-accumulate, MAC** (01) | a | b |'
+    text = "=== md one -\n**MACs**, **MAC**, **other**\n=== md two -\n**MAC**\n"
+    notebook = built(text)
+    for _ in range(2):
+        notebook_links.link(notebook, glossary)
+        sources = [cell.source for cell in notebook.cells]
+        first = "[**MACs**](../GLOSSARY.md#mac), **MAC**, **other**"
+        assert sources == [first, "**MAC**"]

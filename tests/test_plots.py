@@ -85,6 +85,11 @@ def every_plot() -> dict[str, Figure]:
         "curves": plots.curves(history(10, 0.9)),
         "curves 1": plots.curves(history(1, 0.9)),
         "curves train": plots.curves(history(40, 0.9, validation=False)),
+        "effects": plots.draw_effects(
+            {name: [0.1, 0.4 + n, 0.2] for n, name in enumerate(WORDS[:5])},
+            "Five changes",
+            published={WORDS[1]: -1.4},
+        ),
         "compare": plots.compare_curves(
             {n: history(10, 0.9 + i / 1000) for i, n in enumerate(WORDS[:6])}
         ),
@@ -192,6 +197,12 @@ def test_floor_and_ceiling_stand_one_above_the_other():
 def test_windows_that_do_not_fit_raise_the_error_that_teaches():
     with pytest.raises(ValueError, match="does not fit"):
         plots.draw_windows(3, 5)
+
+
+def test_a_short_row_makes_a_narrow_figure():
+    long, short = plots.draw_windows(28, 5), plots.draw_windows(7, 3)
+    assert short.get_figwidth() < 0.7 * long.get_figwidth()
+    assert_sound(short)
 
 
 def test_windows_draw_in_given_axes():
@@ -333,7 +344,7 @@ def displayed(monkeypatch):
 
 
 def test_show_displays_picture_and_words_as_html(displayed):
-    figure = plots.draw_windows(6, 3, 2)
+    figure = plots.draw_windows(28, 5)
     assert plots.show(figure, 'Two windows,\n  1 < 2 "pixels".', "A & B") is None
     ((data,), options), *others = displayed
     assert not others and options == {"raw": True}
@@ -388,7 +399,7 @@ def test_show_wants_alternative_text(alt):
 
 
 def test_a_figure_can_be_the_last_value_of_a_cell():
-    figure = plots.draw_windows(6, 3, 2)
+    figure = plots.draw_windows(28, 5)
     data = figure._repr_png_()
     assert data.startswith(b"\x89PNG")
     assert 900 < int.from_bytes(data[16:20], "big") < 1100  # pixels wide

@@ -21,7 +21,7 @@ from alexnet_lab.training import (
     fit,
     loop,
     precision,
-    predict,
+    predictions,
 )
 
 
@@ -123,7 +123,7 @@ def test_evaluation_leaves_each_layer_in_its_mode():
 
 def test_predict_agrees_with_evaluate():
     net, data = small_net(), small_data()
-    result = predict(net, data)
+    result = predictions(net, data)
     assert result.probabilities.sum(1).allclose(torch.ones(200))
     hits = (result.predicted == result.labels).sum().item()
     assert hits == evaluate(net, data).correct

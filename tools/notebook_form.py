@@ -7,6 +7,7 @@ where the notebook breaks the rule. `form_problems` gathers them.
 from __future__ import annotations
 
 import ast
+import copy
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from urllib.parse import unquote
 
 import nbformat
 from nbformat import NotebookNode
+from notebook_folding import fold
 from notebook_outputs import ROOT
 from notebook_text import ID, METADATA, SLIDES
 from solutions import has_tag, solution_of
@@ -21,6 +23,9 @@ from solutions import has_tag, solution_of
 MOST_LINES = 20  # non-blank, in a code cell
 MOST_COLUMNS = 88
 MOST_WORDS = 100  # of prose, on a slide
+MOST_ASSERTIONS = 3  # in sight, in a notebook
+MOST_MINUTES = 45  # of the core, exercises apart
+PREDICT = "Predict before you run"
 
 FENCE = re.compile(r"^(```|~~~).*?^\1[ \t]*$", re.DOTALL | re.MULTILINE)
 INLINE_CODE = re.compile(r"(`+)[^`].*?\1")
@@ -127,6 +132,51 @@ def prose_words(markdown: str) -> list[str]:
     text = LINK.sub(lambda link: " " if link[1] else f" {link[2]} ", text)
     text = HTML_TAG.sub(" ", FORMULA.sub(" formula ", text))
     return WORD.findall(re.sub(r"[*`|#>]", " ", text))
+
+
+# -------------------------------------------------------------- predictions and proofs
+def folded(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """Answers, proofs and what goes deeper are folded."""
+    as_due = copy.deepcopy(notebook)
+    fold(as_due)
+    for cell, due in zip(notebook.cells, as_due.cells, strict=True):
+        if cell != due:
+            yield f"cell {cell.id}: not folded as its tags say; use tools/notebooks.py"
+
+
+def predictions_are_answered_folded(
+    notebook: NotebookNode, path: Path
+) -> Iterator[str]:
+    """The code that answers a prediction is tagged answer, so its output is folded."""
+    asked = ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            asked = cell.id if PREDICT in cell.source else asked
+        elif asked and not re.search(r"^predict\(", cell.source, re.MULTILINE):
+            if not has_tag(cell, "answer"):
+                yield f"cell {cell.id}: answers {asked}, but is not tagged answer"
+            asked = ""
+
+
+def few_assertions_in_sight(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """An assertion that guards the prose is a proof, or an `expect`."""
+    found = [
+        cell.id
+        for cell in notebook.cells
+        if cell.cell_type == "code" and not has_tag(cell, "proof")
+        for _ in re.findall(r"(?m)^\s*assert\b", cell.source)
+    ]
+    if len(found) > MOST_ASSERTIONS:
+        yield f"{len(found)} assertions outside of proofs: {', '.join(found)}"
+
+
+def core_is_short(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """The core is read in three quarters of an hour."""
+    from notebook_minutes import times
+
+    core = times(notebook).core
+    if core > MOST_MINUTES:
+        yield f"the core takes {core} minutes, over {MOST_MINUTES}"
 
 
 # -------------------------------------------------------------------------- exercises
@@ -283,6 +333,10 @@ RULES = (
     readable_ids,
     tidy_cells,
     slides_are_short,
+    folded,
+    predictions_are_answered_folded,
+    few_assertions_in_sight,
+    core_is_short,
     exercises_in_order,
     exercises_complete,
     executed_cleanly,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
+from notebook_folding import COVER
 from notebook_text import METADATA
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -109,6 +110,8 @@ def text_outputs(cell: NotebookNode) -> list[tuple[str, str]]:
     """
     found: list[tuple[str, str]] = []
     for output in cell.get("outputs", []):
+        if output == COVER:
+            continue
         if output.output_type == "stream":
             if output.name == "stdout":
                 found.append(("text", output.text))

@@ -25,9 +25,7 @@ class Choice(NamedTuple):
 CHOSEN = {
     "00": Choice("picture-code", (0.2, 0.0, 0.8, 0.36), "LeNet-5 drawn to scale"),
     "01": Choice(
-        "stride-picture",
-        (0.0, 0.0, 0.62, 1.0),
-        "Windows of stride 2 over a row of pixels",
+        "see-picture", (0.0, 0.0, 1.0, 1.0), "Windows of a kernel on the letter T"
     ),
     "02": Choice(
         "drawing-code",
@@ -45,7 +43,7 @@ CHOSEN = {
     "05": Choice(
         "wall-picture",
         (0.0, 0.0, 1.0, 1.0),
-        "Filters of a first layer on a common scale",
+        "Bricks: each row holds parts of two or three images",
     ),
     "06": Choice(
         "noise-look", (0.0, 0.0, 0.6, 1.0), "A photograph in changing colours"
@@ -67,6 +65,11 @@ CHOSEN = {
         "result-picture",
         (0.0, 0.0, 1.0, 1.0),
         "What each change gains or loses, with intervals",
+    ),
+    "11": Choice(
+        "lying-draw",
+        (0.0, 0.0, 1.0, 1.0),
+        "Photographs as they are stored, lying, and upright",
     ),
 }
 

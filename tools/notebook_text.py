@@ -17,6 +17,7 @@ import re
 import jupytext
 import nbformat
 from nbformat import NotebookNode
+from notebook_folding import fold
 
 METADATA = {
     "kernelspec": {
@@ -99,6 +100,7 @@ def pack(text: str, earlier: NotebookNode | None = None) -> NotebookNode:
         if before and before.cell_type == "code" and before.source == cell.source:
             cell.outputs = before.outputs
             cell.execution_count = before.execution_count
+    fold(notebook)
     return notebook
 
 

@@ -7,6 +7,7 @@
     python tools/notebooks.py minutes [04 …]   minutes for each section, for lecturers
     python tools/notebooks.py picture [04 …]   the small pictures of README's syllabus
     python tools/notebooks.py memory [04 …]    the memory it needs, 2 GiB at most
+    python tools/notebooks.py link [04 …]      bold terms to the glossary, at first use
     python tools/notebooks.py syllabus         README's syllabus, from the titles
 
 Without names, all notebooks. The text form is described in notebook_text.py.
@@ -26,6 +27,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 import nbformat
+import notebook_folding
+import notebook_links
 import notebook_memory
 import notebook_minutes
 import notebook_pictures
@@ -58,6 +61,7 @@ def read(path: Path) -> NotebookNode:
 
 def write(notebook: NotebookNode, path: Path) -> None:
     """Write a notebook, wholly or not at all, the same bytes on every system."""
+    notebook_folding.fold(notebook)
     nbformat.validate(notebook)
     text = nbformat.writes(notebook).rstrip("\n") + "\n"
     unfinished = path.with_name(f".{path.name}.unfinished")
@@ -218,8 +222,18 @@ def pack(source: Path, folder: Path = FOLDER) -> Path:
 
 
 def minutes(path: Path) -> None:
-    """Print the minutes that each section takes."""
-    print(notebook_minutes.table(read(path)))
+    """Print the minutes that each section takes, and the title's words for them."""
+    notebook = read(path)
+    print(notebook_minutes.table(notebook))
+    print(f"**Time:** {notebook_minutes.sentence(notebook)};")
+
+
+def link(path: Path) -> None:
+    """Link each bold term of the glossary where the notebook uses it first."""
+    notebook = read(path)
+    glossary = (ROOT / "GLOSSARY.md").read_text(encoding="utf-8")
+    notebook_links.link(notebook, glossary)
+    write(notebook, path)
 
 
 def picture(path: Path) -> None:
@@ -257,6 +271,7 @@ ACTIONS: dict[str, Callable[[Path], object]] = {
     "unpack": unpack,
     "pack": pack,
     "minutes": minutes,
+    "link": link,
     "picture": picture,
     "memory": memory,
 }

@@ -10,9 +10,11 @@ _HEADS = ["layer", "", "output", "parameters", "multiply-acc.", "field", "jump",
 _HTML_HEADS = [*_HEADS[:4], "multiply-accumulates", "receptive field", "jump",
                "left over"]  # fmt: skip
 _WIDTH = 118
-_CELL = "padding: 0.25em 0.8em; vertical-align: top; background: transparent; "
+_CELL = "padding: 0.25em 0.5em; vertical-align: top; background: transparent; "
 _TOP = "border-top: 1px solid rgba(128, 128, 128, 0.5)"
-_SMALL = "font-size: 85%; opacity: 0.7; white-space: nowrap"
+_SMALL = "font-size: 85%; opacity: 0.7"
+_UNBROKEN = "white-space: nowrap"
+_LONG = 36  # characters: a longer piece of a working may break anywhere
 
 
 def text(rows: Sequence[Row], caption: str) -> str:
@@ -28,11 +30,15 @@ def text(rows: Sequence[Row], caption: str) -> str:
 
 
 def html(rows: Sequence[Row], caption: str) -> str:
-    """Return the ledger as an HTML table that suits light and dark pages."""
+    """Return the ledger as an HTML table that suits light and dark pages.
+
+    Where room is short, a working breaks before its result: 900 pixels hold a table.
+    """
     body = [_html_row(row) for row in rows]
     last = _html_cells("td", ["<b>total</b>", *_total(rows)[1:]], left=1)
     return (
         '<table style="border-collapse: collapse; font-variant-numeric: tabular-nums">'
+        '\n<colgroup><col span="5"/><col span="3" style="width: 1%"/></colgroup>'
         f"\n<thead><tr>{_html_cells('th', _HTML_HEADS)}</tr></thead>\n<tbody>\n"
         + "\n".join([*body, f'<tr style="{_TOP}">{last}</tr>'])
         + f'\n</tbody>\n</table>\n<p style="margin: 0.4em 0; opacity: 0.75">'
@@ -79,11 +85,23 @@ def _formulas(row: Row) -> tuple[str, str, str]:
 
 def _html_row(row: Row) -> str:
     cells = [escape(cell) for cell in _cells(row)]
-    cells[0] = f"<b>{cells[0]}</b>"
+    cells[:2] = f"<b>{cells[0]}</b>", f'<span style="{_UNBROKEN}">{cells[1]}</span>'
     for index, working in enumerate(_formulas(row), start=2):
         for line in working.split("; ") if working else []:
-            cells[index] += f'<br/><span style="{_SMALL}">{escape(line)}</span>'
+            cells[index] += f'<br/><span style="{_SMALL}">{_html_working(line)}</span>'
     return f'<tr style="{_TOP}">{_html_cells("td", cells)}</tr>'
+
+
+def _html_working(line: str) -> str:
+    """Return a working that breaks, where it must, only before its result."""
+    left, equals, result = line.rpartition(" = ")
+    pieces = [left, f"= {result}"] if equals else [line]
+    return " ".join(
+        escape(piece)
+        if len(piece) > _LONG
+        else f'<span style="{_UNBROKEN}">{escape(piece)}</span>'
+        for piece in pieces
+    )
 
 
 def _html_cells(tag: str, cells: Sequence[str], left: int = 2) -> str:

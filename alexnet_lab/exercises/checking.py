@@ -6,26 +6,27 @@ exercise is checked. Expected values are built by functions, so that they are co
 by the same code that the course explains, and never copied.
 """
 
-import copy
-import dis
 import importlib
+import math
 import os
-import random
 import re
-import textwrap
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import torch
-from torch import nn
-
-from alexnet_lab.exercises.answers import describe, equal, plain, same_kind
-
-WIDTH = 88
+from alexnet_lab.exercises import mistakes, score
+from alexnet_lab.exercises.answers import describe, equal, kind_of, same_kind
+from alexnet_lab.exercises.running import (
+    Raised,
+    Said,
+    build,
+    has_blank,
+    is_stub,
+    outcome,
+    shows_blank,
+)
 
 
 def identity(answer: Any) -> Any:
@@ -56,9 +57,12 @@ class Exercise:
         probe: turns an answer into values that can be compared: a function into its
             results on several inputs, an nn.Sequential into its list of shapes. On
             the CPU; of a module it sees a copy, and always the same random numbers.
+            Where it can say itself what is wrong, it raises a `Diagnosis`.
         form: what kind of answer is expected, as in "an integer".
         tolerance: relative tolerance where a float is expected; a hundredth of it
             is allowed as an absolute difference near zero.
+        digits: where the question asks for so many significant digits of a number.
+        more_hints: what `hint` shows after `hint`, each a step further.
 
     ValueError if the number is not of the form "04.2" or a sentence is missing.
     """
@@ -71,6 +75,17 @@ class Exercise:
     probe: Callable[[Any], Any] = identity
     form: str = "another kind of answer"
     tolerance: float = 1e-5
+    digits: int | None = None
+    more_hints: tuple[str, ...] = ()
+
+    def accepts(self, given: Any, expected: Any) -> bool:
+        """Whether a plain value is right; rounded, where digits are asked for."""
+        if equal(given, expected, self.tolerance):
+            return True
+        if not self.digits or {kind_of(given), kind_of(expected)} != {"number"}:
+            return False
+        unit = 10.0 ** (math.floor(math.log10(abs(expected))) - self.digits + 1)
+        return abs(given - expected) <= 0.5001 * unit
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d\d\.[1-9]\d*", self.number):
@@ -88,13 +103,6 @@ class Verdict:
     message: str
 
 
-@dataclass(frozen=True)
-class _Raised:
-    """The outcome of a probe that failed; two failures with one text are equal."""
-
-    error: str
-
-
 def check(number: str, answer: Any) -> None:
     """Say whether an answer is right, and if not, what it shows.
 
@@ -105,9 +113,36 @@ def check(number: str, answer: Any) -> None:
     verdict = diagnose(_find(number), answer)
     if os.environ.get("ALEXNET_LAB_STRICT", "0") not in ("", "0"):
         assert verdict.status == "right", f"{number}: {verdict.message}"
-    opening = {"right": "is right. ", "wrong": "is not right yet. ", "blank": ""}
-    text = f"{number} {opening[verdict.status]}{verdict.message}"
-    print(textwrap.fill(text, WIDTH, subsequent_indent=" " * (len(number) + 1)))
+    score.note_answer(number, verdict.status)
+    mark, opening = _SAID[verdict.status]
+    score.say(f"{mark} {number}", opening + verdict.message)
+
+
+_SAID = {
+    "right": ("✓", "is right. "),
+    "wrong": ("✗", "is not right yet. "),
+    "blank": ("○", ""),
+}
+
+
+def hint(number: str) -> None:
+    """Print the next hint of an exercise; each call goes one step further.
+
+    ValueError if there is no such exercise.
+    """
+    exercise = _find(number)
+    hints = (exercise.hint, *exercise.more_hints)
+    step = _shown.get(number, 0)
+    if step == len(hints):
+        score.say(f"? {number}", "That was the last hint; the solution stands below.")
+        step = 0  # once more from the first
+    else:
+        score.say(f"? {number}", f"({step + 1} of {len(hints)}) {hints[step]}")
+        step += 1
+    _shown[number] = step
+
+
+_shown: dict[str, int] = {}  # hints by exercise, of this session
 
 
 def diagnose(exercise: Exercise, answer: Any) -> Verdict:
@@ -117,31 +152,45 @@ def diagnose(exercise: Exercise, answer: Any) -> Verdict:
     leaves a module that it is given as it was. RuntimeError if the exercise's own right
     answer makes its probe fail.
     """
-    if _has_blank(answer) or _is_stub(answer):
-        return Verdict("blank", "not answered yet")
-    given = _outcome(exercise, answer)
-    if _shows_blank(answer, given):
-        return Verdict("blank", "not answered yet")
-
-    reference = _build(exercise.answer)
-    expected = _outcome(exercise, reference)
-    if isinstance(expected, _Raised):
+    if has_blank(answer) or is_stub(answer):
+        return _BLANK
+    given, seen = outcome(exercise.probe, answer)
+    if said := mistakes.before_comparing(answer, given, seen):
+        return Verdict("wrong", said)
+    if shows_blank(answer, given):
+        return _BLANK
+    reference = build(exercise.answer)
+    expected, its = outcome(exercise.probe, reference)
+    if isinstance(expected, Raised):
         broken = f"exercise {exercise.number} is broken"
         raise RuntimeError(f"{broken}: its own answer raised {expected.error}")
-    if equal(given, expected, exercise.tolerance):
+    spoils = seen.changed_argument and not its.changed_argument
+    if exercise.accepts(given, expected) and not spoils:
         return Verdict("right", exercise.right)
     for wrong in exercise.wrong:
-        example = _outcome(exercise, _build(wrong.answer))
+        example, _ = outcome(exercise.probe, build(wrong.answer))
         if equal(given, example, exercise.tolerance):
             return Verdict("wrong", wrong.says)
+    if isinstance(given, Said):
+        return Verdict("wrong", given.sentence)
+    accepts = partial(exercise.accepts, expected=expected)
+    said = (
+        mistakes.of_value(given, expected)
+        or _other_kind(exercise, answer, reference)
+        or mistakes.of_function(answer, given, expected, seen, its)
+        or (f"Your answer raised {given.error}" if isinstance(given, Raised) else "")
+        or mistakes.of_network(exercise.probe, answer, reference, accepts)
+    )
+    return Verdict("wrong", said or exercise.hint)
 
-    if not same_kind(answer, reference):
-        message = f"Expected {exercise.form}, got {describe(answer)}."
-    elif isinstance(given, _Raised):
-        message = f"Your answer raised {given.error}"
-    else:
-        message = exercise.hint
-    return Verdict("wrong", message)
+
+def _other_kind(exercise: Exercise, answer: Any, reference: Any) -> str | None:
+    if same_kind(answer, reference):
+        return None
+    return f"Expected {exercise.form}, got {describe(answer)}."
+
+
+_BLANK = Verdict("blank", "not answered yet")
 
 
 # ------------------------------------------------------------ finding exercises
@@ -171,78 +220,3 @@ def _find(number: str) -> Exercise:
     if exercises:
         known = f"notebook {notebook} has {', '.join(exercises)}"
     raise ValueError(f"no exercise {number!r}; {known}")
-
-
-# -------------------------------------------------------------- running answers
-
-
-@contextmanager
-def _repeatable() -> Iterator[None]:
-    """The same random numbers inside each time, and no trace of it outside."""
-    cuda = torch.cuda.is_initialized()
-    devices = list(range(torch.cuda.device_count())) if cuda else []
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002
-    with torch.random.fork_rng(devices=devices):
-        try:
-            random.seed(0)
-            np.random.seed(0)  # noqa: NPY002
-            torch.default_generator.manual_seed(0)
-            if cuda:
-                torch.cuda.manual_seed_all(0)
-            yield
-        finally:
-            random.setstate(states[0])
-            np.random.set_state(states[1])  # noqa: NPY002
-
-
-def _build(builder: Callable[[], Any]) -> Any:
-    with _repeatable():
-        return builder()
-
-
-def _outcome(exercise: Exercise, answer: Any) -> Any:
-    """What the probe makes of an answer, in plain Python values, or `_Raised`."""
-    try:
-        with _repeatable():
-            if isinstance(answer, nn.Module):
-                answer = copy.deepcopy(answer)
-            return plain(exercise.probe(answer))
-    except Exception as error:  # a student's code may raise anything
-        text = textwrap.shorten(str(error), 200, placeholder=" …")
-        return _Raised(f"{type(error).__name__}: {text}".rstrip(": "))
-
-
-# ----------------------------------------------------------------------- blanks
-
-
-def _has_blank(value: Any, depth: int = 0) -> bool:
-    if depth > 20:  # a list may hold itself
-        return False
-    if isinstance(value, dict):
-        return any(_has_blank(v, depth + 1) for v in value.values())
-    if isinstance(value, (list, tuple)):
-        return any(_has_blank(v, depth + 1) for v in value)
-    return value is ...
-
-
-def _is_stub(answer: Any) -> bool:
-    """Whether a function, or a module's forward, does nothing but return a blank."""
-    function = type(answer).forward if isinstance(answer, nn.Module) else answer
-    if not hasattr(function, "__code__"):
-        return False
-    steps = list(dis.get_instructions(function))
-    idle = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
-    constants = [s.argval for s in steps if s.opname in ("LOAD_CONST", "RETURN_CONST")]
-    blank = all(constant is None or constant is ... for constant in constants)
-    return blank and {s.opname for s in steps} <= idle
-
-
-def _shows_blank(answer: Any, given: Any) -> bool:
-    """Whether running the answer met a blank that was not visible before."""
-    if isinstance(given, _Raised):
-        return "ellipsis" in given.error.lower()
-    if callable(answer):
-        results = given if isinstance(given, tuple) and given else (given,)
-        if all(result is None for result in results):
-            return True
-    return _has_blank(given)

@@ -12,6 +12,7 @@ EXERCISES = (
         answer=lambda: ROWS * COLUMNS,
         right="28 rows of 28 pixels, and a grey pixel is one number.",
         hint="Think of the image as a table of numbers: how many cells has it?",
+        more_hints=("One row has 28 pixels. How many do 28 rows have?",),
         wrong=(
             Wrong(
                 lambda: ROWS + COLUMNS,
@@ -23,6 +24,10 @@ EXERCISES = (
                 "That counts red, green and blue. How many numbers does a grey pixel "
                 "need?",
             ),
+            Wrong(
+                lambda: (ROWS, COLUMNS),
+                "That is the shape. How many pixels does a picture of this shape have?",
+            ),
         ),
     ),
     Exercise(
@@ -33,6 +38,10 @@ EXERCISES = (
         "keeps its one channel.",
         hint="PyTorch's order is batch, channels, height, width. Which number belongs "
         "to each?",
+        more_hints=(
+            "Print torch.zeros(5, 3, 64, 64).shape once more: five pictures in "
+            "colour. What changes for 128 pictures, for grey, for 28×28?",
+        ),
         wrong=(
             Wrong(
                 lambda: (BATCH, ROWS, COLUMNS, CHANNELS),
@@ -48,6 +57,10 @@ EXERCISES = (
                 lambda: (CHANNELS, ROWS, COLUMNS, BATCH),
                 "Your last dimension counts the images. Which dimension does PyTorch "
                 "use for that?",
+            ),
+            Wrong(
+                lambda: (BATCH, 3, ROWS, COLUMNS),
+                "These are colour pictures. How many channels has a grey one?",
             ),
         ),
     ),

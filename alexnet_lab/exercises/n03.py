@@ -1,157 +1,52 @@
 """The exercises of notebook 03: what each change from LeNet-5 to AlexNet does."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from statistics import mean, pstdev, stdev, variance
 from typing import Any
 
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
-from alexnet_lab.arithmetic.accounting import ledger
-from alexnet_lab.arithmetic.sizes import output_size
 from alexnet_lab.exercises.checking import Exercise, Wrong
-from alexnet_lab.models import krizhevsky_80sec
 
 # 03.1: validation accuracies, %, of two networks, paired by three seeds.
-ONE, OTHER = (41.2, 43.5, 40.1), (42.0, 44.1, 41.1)
+OLD, NEW = (41.2, 43.5, 40.1), (42.0, 44.1, 41.1)
 STUDENT = 4.303  # t for three differences, as in the notebook's table
-# 03.2: where the slopes are compared.
-POINT = 3.0
-# 03.3: side of the map, window and stride of the pool.
-SIDE, WINDOW, STRIDE = 13, 3, 2
-# 03.4: channels in and out of each convolution.
-CHANNELS = 32
-# 03.5: (values, which are kept, probability of dropping).
+DIFFERENCES = [new - old for old, new in zip(OLD, NEW, strict=True)]
+# 03.2: the lines of a paired comparison, as the notebook shuffles them.
+LINES = {
+    "A": '    old = score(train(lenet("tanh")))',
+    "B": "differences = []",
+    "C": "    torch.manual_seed(seed)",
+    "D": "print(interval(differences))",
+    "E": "    differences.append(new - old)",
+    "F": "    torch.manual_seed(0)",
+    "G": '    new = score(train(lenet("relu")))',
+    "H": "for seed in range(5):",
+}
+# 03.3: (values, which are kept, probability of dropping).
 DROPS = (
     ((1.0, 2.0, 3.0, 4.0), (1.0, 0.0, 1.0, 1.0), 0.5),
     ((-1.0, 5.0, 2.0), (0.0, 1.0, 1.0), 0.2),
     ((4.0, 4.0, 4.0, 4.0, 4.0), (0.0, 0.0, 1.0, 0.0, 1.0), 0.6),
 )
-# 03.7: images for the eraser; so many that each place is all but sure to occur.
-COUNT, SIZE, SQUARE = 400, 32, 8
+# 03.4: rows, columns, mirrored, height, width; of three images of 2×7×10.
+CUTS = (
+    ((0, 3, 1), (4, 0, 2), (True, False, True), 4, 5),
+    ((2, 0, 4), (1, 5, 3), (False, True, True), 3, 2),
+)
+# 03.5: channels, height, width; n, k, alpha, beta. The last window is wider than the
+# channels are many.
+NORMS = (
+    ((7, 4, 5), (3, 2.0, 0.5, 0.75)),
+    ((9, 2, 6), (5, 1.0, 0.3, 0.5)),
+    ((3, 5, 2), (7, 1.5, 2.0, 0.75)),
+)
 
 
-def tanh_slope(a: float) -> float:
-    """The derivative of tanh."""
-    return 1 - math.tanh(a) ** 2
-
-
-def sigmoid_slope(a: float) -> float:
-    """The derivative of the logistic sigmoid."""
-    y = 1 / (1 + math.exp(-a))
-    return y * (1 - y)
-
-
-def readers(side: int, window: int, stride: int) -> list[int]:
-    """How many windows of a pool read each pixel of one row."""
-    counts = [0] * side
-    for number in range(output_size(side, window, stride)):
-        for pixel in range(window):
-            counts[number * stride + pixel] += 1
-    return counts
-
-
-def read_twice() -> int:
-    """Pixels of the square map that more than one window reads."""
-    row = readers(SIDE, WINDOW, STRIDE)
-    return sum(down * across > 1 for down in row for across in row)
-
-
-def shared_in_a_row() -> int:
-    """Pixels of one row that more than one window reads."""
-    return sum(count > 1 for count in readers(SIDE, WINDOW, STRIDE))
-
-
-def parameters(kernel: int, layers: int, channels: int = CHANNELS) -> int:
-    """Of a stack of convolutions with as many channels in as out, biases included."""
-    convs = [nn.Conv2d(channels, channels, kernel) for _ in range(layers)]
-    return ledger(nn.Sequential(*convs), (channels, 28, 28)).total_parameters
-
-
-def dropped(function: Any) -> list[Any]:
-    """What a dropout function makes of each case."""
-    return [
-        function(torch.tensor(values), torch.tensor(kept), p)
-        for values, kept, p in DROPS
-    ]
-
-
-def of_his(sides: int) -> int:
-    """Parameters of Krizhevsky's quickest network if its last maps had such sides."""
-    net = krizhevsky_80sec()
-    net.fc64 = nn.Linear(64 * sides**2, 64)
-    return sum(parameter.numel() for parameter in net.parameters())
-
-
-def erased(function: Any) -> tuple[bool, ...] | None:
-    """Shape, one black square each, inside, places, repeatable, input left alone."""
-    images = torch.rand(COUNT, 3, SIZE, SIZE) * 0.9 + 0.1  # no black pixel yet
-    given = images.clone()
-    result = function(given, torch.Generator().manual_seed(1))
-    if result is None or result is ...:
-        return None
-    again = function(images.clone(), torch.Generator().manual_seed(1))
-    other = function(images.clone(), torch.Generator().manual_seed(2))
-    if result.shape != images.shape:
-        return (False,)
-    zero = result == 0
-    black = zero.any(dim=1)  # in one colour at least
-    untouched = torch.equal(result[~zero], images[~zero])
-    rows, columns = black.any(dim=2), black.any(dim=1)
-    sides = torch.stack([rows.sum(dim=1), columns.sum(dim=1)])
-    area = black.flatten(1).sum(dim=1)
-    square = bool((sides == SQUARE).all() and (area == SQUARE**2).all())
-    tops, lefts = rows.float().argmax(dim=1), columns.float().argmax(dim=1)
-    return (
-        untouched and square,
-        bool(area.max() <= SQUARE**2) and untouched,
-        torch.equal(zero.all(dim=1), black),
-        len(set(zip(tops.tolist(), lefts.tolist(), strict=True))) > COUNT // 4,
-        all(p.min() == 0 and p.max() == SIZE - SQUARE for p in (tops, lefts)),
-        torch.equal(result, again) and not torch.equal(result, other),
-        torch.equal(given, images),
-    )
-
-
-Draw = Callable[[torch.Tensor, torch.Generator | None], torch.Tensor]
-
-
-def eraser(
-    corners: Draw, copy: bool = True, colours: int = 3
-) -> Callable[..., torch.Tensor]:
-    """An erase function that takes its corners (N, 2) from `corners`."""
-
-    def erase(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        result = images.clone() if copy else images
-        for image, (row, column) in zip(
-            result, corners(images, generator).tolist(), strict=True
-        ):
-            rows, columns = slice(row, row + SQUARE), slice(column, column + SQUARE)
-            image[:colours, rows, columns] = 0
-        return result
-
-    return erase
-
-
-def draw(most: int, columns: int = 2, share: bool = False, own: bool = True) -> Draw:
-    """Corners from 0 to most − 1: one each, or one for all; from whose generator."""
-
-    def corners(images: torch.Tensor, generator: torch.Generator | None):
-        count = 1 if share else len(images)
-        source = generator if own else None
-        drawn = torch.randint(0, most, (count, columns), generator=source)
-        return drawn.expand(len(images), 2)
-
-    return corners
-
-
-PLACES = SIZE - SQUARE + 1
-
-
-DIFFERENCES = [other - one for one, other in zip(ONE, OTHER, strict=True)]
-
-
+# ------------------------------------------------------------------- 03.1, 03.2
 def half(spread: float = stdev(DIFFERENCES), t: float = STUDENT, n: int = 3) -> float:
     """Half the width of the interval, in points."""
     return t * spread / math.sqrt(n)
@@ -162,17 +57,166 @@ def judged(width: float) -> tuple[float, bool]:
     return width, mean(DIFFERENCES) > width
 
 
+def compared(order: str | Iterable[str]) -> tuple[Any, ...]:
+    """What the lines do in such an order: the differences that they print.
+
+    A network is its name and its luck. Luck weighs twice as much on a ReLU network, and
+    training uses up random numbers: so each way of seeding has its own differences.
+    """
+    letters = [letter for letter in "".join(order).upper() if letter not in " ,.;-"]
+    if unknown := [letter for letter in letters if letter not in LINES]:
+        raise ValueError(f"there is no line {unknown[0]!r}; the lines are A to H")
+    printed: list[tuple[float, ...]] = []
+
+    def train(name: str) -> tuple[str, float]:
+        return name, torch.randn(2).sum().item()
+
+    def score(net: tuple[str, float]) -> float:
+        return {"tanh": 50.0, "relu": 51.0}[net[0]] + net[1] * (1 + (net[0] == "relu"))
+
+    def interval(differences: list[float]) -> tuple[float, ...]:
+        return tuple(round(value, 6) for value in differences)
+
+    known = {"train": train, "score": score, "interval": interval, "torch": torch}
+    known |= {"lenet": lambda name: name, "print": printed.append}
+    try:
+        exec("\n".join(LINES[letter] for letter in letters), dict(known))
+    except IndentationError:
+        return ("indentation",)
+    return tuple(printed)
+
+
+# ------------------------------------------------------------------- 03.3, 03.4
+def dropped(function: Any) -> list[Any]:
+    """What a dropout function makes of each case."""
+    return [
+        function(torch.tensor(values), torch.tensor(kept), p)
+        for values, kept, p in DROPS
+    ]
+
+
+def cropped(function: Any) -> list[Any]:
+    """The windows, and their shapes, of each case."""
+    found = []
+    for rows, columns, mirrored, height, width in CUTS:
+        images = torch.rand(3, 2, 7, 10)
+        places = torch.tensor(rows), torch.tensor(columns), torch.tensor(mirrored)
+        windows = function(images, *places, height, width)
+        found.append((tuple(getattr(windows, "shape", ())), windows))
+    return found
+
+
+def cutter(
+    cut: Callable[[Tensor, int, int, int, int], Tensor],
+    mirror: Callable[[Tensor], Tensor] = lambda window: window.flip(-1),
+    first: bool = False,
+    when: Callable[[Any], Any] = lambda mirrored: mirrored,
+) -> Callable[..., Tensor]:
+    """A crop_and_mirror of the parts given; `first`: mirrored before it is cut."""
+
+    def crop_and_mirror(images, rows, columns, mirrored, height, width):
+        windows = []
+        for i, image in enumerate(images):
+            turn = mirror if when(bool(mirrored[i])) else (lambda window: window)
+            image = turn(image) if first else image
+            window = cut(image, int(rows[i]), int(columns[i]), height, width)
+            windows.append(window if first else turn(window))
+        return torch.stack(windows)
+
+    return crop_and_mirror
+
+
+def window(image: Tensor, row: int, column: int, height: int, width: int) -> Tensor:
+    """The window whose top left corner is at row, column."""
+    return image[:, row : row + height, column : column + width]
+
+
+def one_place(images, rows, columns, mirrored, height, width):
+    """All images are cut where the first one is."""
+    places = rows[:1].expand(3), columns[:1].expand(3)
+    return cutter(window)(images, *places, mirrored, height, width)
+
+
+# ------------------------------------------------------------------------- 03.5
+def normalised(function: Any) -> list[Any]:
+    """Shape and numbers of each case, in 64 bits so that no rounding decides."""
+    found = []
+    for shape, settings in NORMS:
+        given = 2 * torch.randn(3, *shape, dtype=torch.float64)
+        result = function(given, *settings)
+        found.append((tuple(getattr(result, "shape", ())), result))
+    return found
+
+
+def pytorchs(a: Tensor, n: int, k: float, alpha: float, beta: float) -> Tensor:
+    """PyTorch's own layer."""
+    return nn.LocalResponseNorm(n, alpha, beta, k)(a)
+
+
+def near(a: Tensor, n: int, dim: int = 1, before: int | None = None) -> Tensor:
+    """The n neighbours of each number along a dimension, as a new last dimension."""
+    before = n // 2 if before is None else before
+    padded = F.pad(a.transpose(dim, -1), (before, n - 1 - before))
+    return padded.unfold(-1, n, 1).transpose(dim, a.dim() - 1)
+
+
+def lrn_of(
+    total: Callable[[Tensor, int], Tensor] = lambda a, n: near(a**2, n).sum(-1),
+    share: Callable[[float, int], float] = lambda alpha, n: alpha / n,
+    base: Callable[[float], float] = lambda k: k,
+    sign: int = 1,
+) -> Callable[..., Tensor]:
+    """A my_lrn of the parts given."""
+
+    def my_lrn(a, n, k, alpha, beta):
+        divisor = (base(k) + share(alpha, n) * total(a, n)) ** beta
+        return a / divisor**sign
+
+    return my_lrn
+
+
+def mean_of_those_there(a: Tensor, n: int) -> Tensor:
+    """The mean of the squares that there are, times n."""
+    there = near(torch.ones_like(a), n).sum(-1)
+    return near(a**2, n).sum(-1) / there * n
+
+
+def round_in_circles(a: Tensor, n: int) -> Tensor:
+    """The last channel's neighbour is the first one."""
+    shifts = range(-(n // 2), n // 2 + 1)
+    return torch.stack([(a**2).roll(s, dims=1) for s in shifts]).sum(0)
+
+
+def negative_start(a: Tensor, n: int) -> Tensor:
+    """A slice that begins at −1 is empty."""
+    windows = [a[:, i - n // 2 : i + n // 2 + 1] for i in range(a.shape[1])]
+    return torch.stack([(window**2).sum(1) for window in windows], dim=1)
+
+
+def inner_channels(a, n, k, alpha, beta):
+    """Only channels that have all their neighbours."""
+    cut = slice(n // 2, a.shape[1] - n // 2)
+    return pytorchs(a, n, k, alpha, beta)[:, cut]
+
+
 EXERCISES = (
     Exercise(
         number="03.1",
         form="a pair (a number, True or False)",
         tolerance=0.03,
         answer=lambda: judged(half()),
-        right="The runs scatter by more than a point and a half, but the pairs share "
-        "their luck: the differences agree, and their interval leaves out zero.",
+        right="The runs of one network scatter by more than a point and a half, but "
+        "the pairs share their luck: the differences agree, and their interval leaves "
+        "out zero.",
         hint="Three steps: subtract seed by seed; the standard deviation of the three "
         "differences; times t for three seeds, divided by the root of 3. It shows if "
         "the mean difference is larger.",
+        more_hints=(
+            "The differences are 0.8, 0.6 and 1.0. `stdev` of `statistics` divides "
+            "their squares by 3 − 1, as it should.",
+            "t is T[3] of the notebook's table: T[3] * stdev([0.8, 0.6, 1.0]) / "
+            "3**0.5. Is 0.8, the mean, larger?",
+        ),
         wrong=(
             Wrong(
                 lambda: (half(), False),
@@ -180,12 +224,12 @@ EXERCISES = (
                 "smaller than it?",
             ),
             Wrong(
-                lambda: judged(half(math.hypot(stdev(ONE), stdev(OTHER)))),
+                lambda: judged(half(math.hypot(stdev(OLD), stdev(NEW)))),
                 "You treated the two networks as if they had not shared their seeds. "
                 "Subtract first, seed by seed.",
             ),
             Wrong(
-                lambda: judged(half(max(stdev(ONE), stdev(OTHER)))),
+                lambda: judged(half(max(stdev(OLD), stdev(NEW)))),
                 "That is the scatter of one network's runs. The rule wants that of the "
                 "differences.",
             ),
@@ -210,6 +254,10 @@ EXERCISES = (
                 "1.96 is for very many seeds. Which t has the table for three?",
             ),
             Wrong(
+                lambda: judged(half(t=2.776)),
+                "That is t for five seeds. Here are three.",
+            ),
+            Wrong(
                 lambda: judged(2 * half()),
                 "That is the whole width. The question is about half of it.",
             ),
@@ -221,119 +269,64 @@ EXERCISES = (
     ),
     Exercise(
         number="03.2",
-        form="a number",
-        tolerance=0.03,
-        answer=lambda: 1 / tanh_slope(POINT),
-        right="The slope of tanh there is 1 − tanh²(3), about a hundredth; that of "
-        "ReLU is 1 for every positive input.",
-        hint="The slope of ReLU at 3 is 1. That of tanh is 1 minus the square of its "
-        "value. Divide.",
+        form="a text of letters",
+        probe=compared,
+        answer=lambda: "BHCACGED",
+        right="Both networks of a pair start from the same seed, so they share their "
+        "luck; and each of the five pairs has luck of its own.",
+        hint="First what happens once, before the loop; then the head of the loop, its "
+        "lines, and what happens once at the end. What must stand directly before "
+        "each of the two trainings?",
+        more_hints=(
+            "Training uses up random numbers. After the first network the generator "
+            "stands elsewhere than before it.",
+            "It begins with B and H, and ends with E and D. In between: seed, old, "
+            "seed, new, where the seed is the loop's.",
+        ),
         wrong=(
             Wrong(
-                lambda: 1 / (1 - math.tanh(POINT)),
-                "You forgot the square: the slope is 1 minus the *square* of tanh.",
+                lambda: "BHCAGED",
+                "The second network goes on with the random numbers that the first one "
+                "left: the two of a pair don't share their luck.",
             ),
             Wrong(
-                lambda: 1 / math.tanh(POINT),
-                "You divided by the value of tanh. The question is about its slope.",
+                lambda: "BHFAFGED",
+                "Every round has seed 0: five copies of one comparison, which know "
+                "nothing of how luck scatters.",
             ),
             Wrong(
-                lambda: POINT / math.tanh(POINT),
-                "You compared the values of the two curves. The question is about "
-                "their slopes.",
+                lambda: "BHCAFGED",
+                "The two networks of a pair have different seeds, from the second "
+                "round on.",
             ),
             Wrong(
-                lambda: tanh_slope(POINT),
-                "That is the slope of tanh itself. How often does it fit into the "
-                "slope of ReLU?",
+                lambda: "BHFACGED",
+                "The old network has seed 0 in every round, the new one the loop's: "
+                "they are no pairs.",
             ),
             Wrong(
-                lambda: 1 / sigmoid_slope(POINT),
-                "That is the sigmoid's slope. The question is about tanh.",
+                lambda: "BHACGCED",
+                "You seed *after* a training, for the one that follows. The first "
+                "network of a round must have its seed, too.",
             ),
             Wrong(
-                lambda: POINT / tanh_slope(POINT),
-                "You took the value of ReLU for its slope.",
+                lambda: "BHCACGE",
+                "The interval is never printed.",
+            ),
+            Wrong(
+                lambda: "BHCACGD",
+                "The differences never get into the list.",
+            ),
+            Wrong(
+                lambda: "HBCACGED",
+                "A line without indentation ends the loop, and indented lines after it "
+                "belong to none. Which lines happen once only, before the loop or when "
+                "it has ended?",
             ),
         ),
     ),
     Exercise(
         number="03.3",
-        form="an integer",
-        answer=read_twice,
-        right="All pixels but those in rows *and* columns that one window alone reads: "
-        "13·13 − 8·8.",
-        hint="First one row: at which pixels do two neighbouring windows meet? Then "
-        "the square: a pixel is read once only if its row and its column are.",
-        wrong=(
-            Wrong(
-                lambda: shared_in_a_row() ** 2,
-                "You counted pixels that are shared in both directions. One direction "
-                "is enough.",
-            ),
-            Wrong(
-                lambda: shared_in_a_row() * SIDE,
-                "You counted one direction only. Windows overlap downwards and "
-                "sideways.",
-            ),
-            Wrong(
-                lambda: 2 * shared_in_a_row() * SIDE,
-                "Pixels that are shared in both directions were counted twice.",
-            ),
-            Wrong(
-                shared_in_a_row,
-                "That is one row of pixels. The map is a square.",
-            ),
-            Wrong(
-                lambda: (SIDE - shared_in_a_row()) ** 2,
-                "Those are the pixels that one window alone reads.",
-            ),
-            Wrong(
-                lambda: (SIDE - WINDOW + 1) ** 2,
-                "That is the number of windows at stride 1. The stride is 2.",
-            ),
-        ),
-    ),
-    Exercise(
-        number="03.4",
-        form="a pair of integers (side of the field, parameters saved)",
-        answer=lambda: (7, parameters(7, 1) - parameters(3, 3)),
-        right="Three 3×3 layers see 7×7 pixels with 27 weights a pair of channels "
-        "instead of 49, and two ReLUs more; a few more biases.",
-        hint="Field: each 3×3 layer adds 2 pixels. Parameters: (k·k·32 + 1)·32 for one "
-        "layer; how many layers has each side?",
-        wrong=(
-            Wrong(
-                lambda: (9, parameters(7, 1) - parameters(3, 3)),
-                "The parameters are right. But the fields overlap: they add up to less "
-                "than three times three.",
-            ),
-            Wrong(
-                lambda: (7, (49 - 27) * CHANNELS**2),
-                "The field is right. You forgot the biases: each layer has its own.",
-            ),
-            Wrong(
-                lambda: (7, parameters(7, 1) - parameters(3, 1)),
-                "The field is right. But you counted one 3×3 layer instead of three.",
-            ),
-            Wrong(
-                lambda: (7, parameters(7, 1) - parameters(3, 2)),
-                "You counted two 3×3 layers. Two see 5×5; how many see 7×7?",
-            ),
-            Wrong(
-                lambda: (7, parameters(3, 3)),
-                "The field is right. You gave what the three layers hold, not what "
-                "they save.",
-            ),
-            Wrong(
-                lambda: (7, (49 + 1) * CHANNELS - 3 * (9 + 1) * CHANNELS),
-                "The field is right. Your kernels are flat: a kernel reads all 32 "
-                "channels.",
-            ),
-        ),
-    ),
-    Exercise(
-        number="03.5",
         form="a function of (x, kept, p)",
         probe=dropped,
         answer=lambda: lambda x, kept, p: x * kept / (1 - p),
@@ -341,6 +334,11 @@ EXERCISES = (
         "nothing needs to be done at test time.",
         hint="Try it by hand with p = 0.2: a unit is kept 8 times in 10. By which "
         "factor must it grow so that its mean over many draws is what it was?",
+        more_hints=(
+            "`x * kept` sets the dropped ones to zero. Multiply the rest by a factor "
+            "that depends on p alone.",
+            "A unit is there with probability 1 − p. Divide by that.",
+        ),
         wrong=(
             Wrong(
                 lambda: lambda x, kept, p: x * kept,
@@ -357,6 +355,10 @@ EXERCISES = (
                 "p is the probability of being *dropped*. Which one do you divide by?",
             ),
             Wrong(
+                lambda: lambda x, kept, p: x * kept * 2,
+                "2 is right for p = 0.5 only.",
+            ),
+            Wrong(
                 lambda: lambda x, kept, p: x / (1 - p),
                 "Nothing is dropped: kept has no effect.",
             ),
@@ -369,90 +371,176 @@ EXERCISES = (
                 "You made up for the share that happened to be dropped this time. The "
                 "factor depends on p alone.",
             ),
-        ),
-    ),
-    Exercise(
-        number="03.6",
-        form="an integer",
-        answer=lambda: of_his(3),
-        right="Rounding down leaves maps of 3×3, and fc64 alone counts them: it has "
-        "64·3·3 inputs then.",
-        hint="Which sides have the last maps if every pool rounds down? And which "
-        "layer's parameters depend on that?",
-        wrong=(
             Wrong(
-                lambda: of_his(4),
-                "That is the network as it was: its pools round up.",
-            ),
-            Wrong(
-                lambda: of_his(4) - (64 * 4 * 4 - 64 * 3 * 3),
-                "fc64 has fewer inputs, rightly. But each of its 64 units loses them.",
-            ),
-            Wrong(
-                lambda: of_his(4) - 64 * (4 - 3) * 64,
-                "Maps are squares: count their pixels, not their sides.",
-            ),
-            Wrong(
-                lambda: (64 * 3 * 3 + 1) * 64,
-                "That is fc64 alone. The question is about the whole network.",
-            ),
-            Wrong(
-                lambda: of_his(4) - (64 * 3 * 3 + 1) * 64,
-                "You took away what fc64 has then. Take away only what it loses.",
-            ),
-            Wrong(
-                lambda: of_his(2),
-                "You have lost a pixel too many on the way: 32 pixels, three pools.",
-            ),
-            Wrong(
-                lambda: 64 * (4 * 4 - 3 * 3) * 64,
-                "That is what fc64 loses. How many are left in the whole network?",
+                lambda: lambda x, kept, p: nn.functional.dropout(x, p),
+                "You drew new random numbers. Which units are kept is given.",
             ),
         ),
     ),
     Exercise(
-        number="03.7",
-        form="a function of (images, generator)",
-        probe=erased,
-        answer=lambda: eraser(draw(PLACES)),
-        right="Each image has its own square, whole and anywhere, and the same "
-        "generator gives the same squares again.",
-        hint="Go through the demands: same shape, one whole black square of 8×8 in "
-        "each image, its own random place, all other pixels as they were, all random "
-        "numbers from the generator, the input untouched.",
+        number="03.4",
+        form="a function of (images, rows, columns, mirrored, height, width)",
+        probe=cropped,
+        answer=lambda: cutter(window),
+        right="Each image has its own window and its own coin. A new place is a new "
+        "image for the network, and costs nothing.",
+        hint="Do it for one image first: image[:, a:b, c:d] keeps all channels, rows a "
+        "to b − 1 and columns c to d − 1. Then a loop over the images.",
+        more_hints=(
+            "`zip(images, rows, columns, mirrored)` hands out what belongs to one "
+            "image. The rows of its window end before row + height.",
+            "`window.flip(-1)` swaps left and right. Gather the windows in a list, and "
+            "return torch.stack(windows).",
+        ),
         wrong=(
             Wrong(
-                lambda: eraser(draw(PLACES, share=True)),
-                "All images lose the same square. Draw a place for each image.",
+                lambda: cutter(lambda image, r, c, h, w: window(image, c, r, h, w)),
+                "Rows and columns are exchanged: height runs along dimension 2, width "
+                "along dimension 3.",
             ),
             Wrong(
-                lambda: eraser(draw(PLACES, own=False)),
-                "The same generator does not give the same squares again: are all "
-                "random numbers drawn from it?",
+                lambda: cutter(lambda image, r, c, h, w: window(image, r, c, w, h)),
+                "Height and width are exchanged.",
             ),
             Wrong(
-                lambda: eraser(draw(PLACES), copy=False),
-                "Right squares, but you wrote into the images that you were given. "
-                "Work on a copy.",
+                lambda: cutter(window, mirror=lambda cut: cut.flip(-2)),
+                "Your mirrored windows stand on their heads.",
             ),
             Wrong(
-                lambda: eraser(draw(SIZE)),
-                "Some squares hang over the edge, and so are smaller than 8×8.",
+                lambda: cutter(window, mirror=lambda cut: cut.flip(-1, -2)),
+                "You turned them by half a circle: left and right alone should swap.",
             ),
             Wrong(
-                lambda: eraser(draw(PLACES - 1)),
-                "Your squares never touch the last row or column. The upper bound of "
-                "torch.randint is not itself drawn.",
+                lambda: cutter(window, mirror=lambda cut: cut.flip(0)),
+                "You swapped the colours.",
             ),
             Wrong(
-                lambda: eraser(draw(PLACES, columns=1)),
-                "All your squares lie on the diagonal: row and column need a number "
-                "each.",
+                lambda: cutter(window, first=True),
+                "You mirrored the whole image first. Then the window lies at a "
+                "different place: cut first.",
             ),
             Wrong(
-                lambda: eraser(draw(PLACES), colours=1),
-                "One colour is gone and the others are still there. An image has "
-                "three.",
+                lambda: cutter(window, when=lambda mirrored: False),
+                "No window is mirrored.",
+            ),
+            Wrong(
+                lambda: cutter(window, when=lambda mirrored: True),
+                "All windows are mirrored: look at each image's own entry.",
+            ),
+            Wrong(
+                lambda: cutter(window, when=lambda mirrored: not mirrored),
+                "You mirrored the windows that should stay, and left the others.",
+            ),
+            Wrong(
+                lambda: one_place,
+                "All images are cut where the first one is. Each has its own row and "
+                "column.",
+            ),
+            Wrong(
+                lambda: cutter(
+                    lambda image, r, c, h, w: window(image, r, c, h + 1, w + 1)
+                ),
+                "Your windows are a pixel too large each way: a slice leaves out its "
+                "end.",
+            ),
+            Wrong(
+                lambda: lambda *given: list(cutter(window)(*given)),
+                "The windows are right. Join the list with torch.stack.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="03.5",
+        form="a function of (a, n, k, alpha, beta)",
+        probe=normalised,
+        answer=lambda: pytorchs,
+        tolerance=1e-4,
+        right="Equal to PyTorch's layer, for n of 3, 5 and 7, even where the window is "
+        "wider than there are channels.",
+        hint="One channel i at a time: the squares of the channels from i − n//2 to "
+        "i + n//2, as far as there are such, added up; from that the divisor.",
+        more_hints=(
+            "`a[:, max(0, i - n // 2) : i + n // 2 + 1]` are the channels around i: a "
+            "slice may end behind the last one, but a negative start counts from the "
+            "end.",
+            "total = (window**2).sum(dim=1) is N×H×W, as a[:, i] is. Divide by "
+            "(k + alpha / n * total) ** beta, and join with torch.stack(…, dim=1).",
+        ),
+        wrong=(
+            Wrong(
+                lambda: lrn_of(share=lambda alpha, n: alpha),
+                "That is the formula as the paper prints it. Here α is divided by n.",
+            ),
+            Wrong(
+                lambda: lrn_of(total=lambda a, n: near(a, n).sum(-1)),
+                "You added up the numbers themselves. The formula has their squares.",
+            ),
+            Wrong(
+                lambda: lrn_of(total=lambda a, n: near(a, n).sum(-1) ** 2),
+                "You squared the sum. The formula adds up squares.",
+            ),
+            Wrong(
+                lambda: lrn_of(total=lambda a, n: (a**2).sum(1, keepdim=True)),
+                "You added up all channels. Each has n neighbours only, itself among "
+                "them.",
+            ),
+            Wrong(
+                lambda: lrn_of(total=lambda a, n: near(a**2, n, dim=3).sum(-1)),
+                "Your neighbours lie side by side in one map. They should be other "
+                "channels at the same pixel.",
+            ),
+            Wrong(
+                lambda: lrn_of(total=lambda a, n: near(a**2, n, dim=2).sum(-1)),
+                "Your neighbours lie one above the other in one map. They should be "
+                "other channels at the same pixel.",
+            ),
+            Wrong(
+                lambda: lrn_of(total=lambda a, n: a**2),
+                "Each channel looks at itself alone.",
+            ),
+            Wrong(
+                lambda: lrn_of(total=lambda a, n: near(a**2, n).sum(-1) - a**2),
+                "You left the channel itself out of its sum.",
+            ),
+            Wrong(
+                lambda: lrn_of(total=lambda a, n: near(a**2, n, before=0).sum(-1)),
+                "Your window begins at channel i. It should have i in its middle.",
+            ),
+            Wrong(
+                lambda: lrn_of(total=lambda a, n: near(a**2, n, before=n - 1).sum(-1)),
+                "Your window ends at channel i. It should have i in its middle.",
+            ),
+            Wrong(
+                lambda: lrn_of(total=mean_of_those_there),
+                "At the edges you divide by the channels that there are. α is divided "
+                "by n everywhere.",
+            ),
+            Wrong(
+                lambda: lrn_of(total=round_in_circles),
+                "Your channels form a circle: the first one's neighbour is not the "
+                "last one.",
+            ),
+            Wrong(
+                lambda: lrn_of(total=negative_start),
+                "The first channels come out wrong: a negative start of a slice counts "
+                "from the end. Begin at 0 at the least.",
+            ),
+            Wrong(
+                lambda: inner_channels,
+                "Fewer channels come out than went in: those at the edge have fewer "
+                "neighbours, and are normalised all the same.",
+            ),
+            Wrong(
+                lambda: lrn_of(sign=-1),
+                "You multiplied by the bracket. The formula divides by it.",
+            ),
+            Wrong(
+                lambda: lrn_of(base=lambda k: 0),
+                "k is missing: where all neighbours are zero, you divide by zero.",
+            ),
+            Wrong(
+                lambda: lrn_of(base=lambda k: 1),
+                "You put 1 where k belongs: the function is told which k.",
             ),
         ),
     ),

@@ -1,5 +1,6 @@
-"""The exercises of notebook 06: views, flips, ten crops, colour noise, mean image."""
+"""The exercises of notebook 06: views, flips, ten views, colour noise, mean image."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -8,9 +9,9 @@ from alexnet_lab.exercises.checking import Exercise, Wrong
 
 # 06.1: crops of this size out of squares of that.
 CROP, SQUARE = 227, 256
-# 06.3: what a network says to three views of one image.
+# 06.4: what a network says to three views of one image.
 LOGITS = ((8.0, 0.0, 0.0), (0.0, 2.0, 0.0), (0.0, 2.0, 0.0))
-# 06.4: the variance along an axis for pixels in 0..1, and the strength of the noise.
+# 06.5: the variance along an axis for pixels in 0..1, and the strength of the noise.
 VARIANCE, STRENGTH = 0.04, 0.1
 
 
@@ -28,6 +29,25 @@ def on_pictures(flip: Any) -> torch.Tensor:
 def reference_flip(images: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
     """Mirror only the chosen images, left to right."""
     return torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+
+
+def of_some_views(ten_views: Any) -> torch.Tensor:
+    """The ten views of a batch of three that is wider than high, the room odd."""
+    images = torch.arange(3 * 2 * 8 * 11.0).view(3, 2, 8, 11)
+    return ten_views(images, 5, 7)
+
+
+def reference_views(
+    images: torch.Tensor, height: int, width: int, order: str = "mirrored last"
+) -> torch.Tensor:
+    """Four corners, the centre, and their mirror images; or in a wrong order."""
+    down, right = images.shape[2] - height, images.shape[3] - width
+    corners = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
+    five = [images[:, :, y : y + height, x : x + width] for y, x in corners]
+    if order == "pairs":
+        return torch.stack([one for v in five for one in (v, v.flip(-1))])
+    axis = {"mirrored last": -1, "upside down": -2}[order]
+    return torch.stack([*five, *(view.flip(axis) for view in five)])
 
 
 def levels(power: float, unit: float) -> float:
@@ -62,6 +82,10 @@ EXERCISES = (
         right="30 places down, 30 across, and each view mirrored too.",
         hint="Count the places along one side first, the last one included. Then both "
         "sides, then the mirror.",
+        more_hints=(
+            "The first place of a crop of 3 in a row of 5 is 0, the last one is 2: "
+            "that makes three. How many are there for 227 in 256?",
+        ),
         wrong=(
             Wrong(
                 lambda: (offsets() - 1) ** 2 * 2,
@@ -91,6 +115,12 @@ EXERCISES = (
         right="Only the chosen images are mirrored, and only left to right.",
         hint="Compare the first row of a picture before and after, by hand: which "
         "pictures should change, and along which dimension?",
+        more_hints=(
+            "`images.flip(-1)` mirrors them all. `torch.where(condition, a, b)` takes"
+            " a where the condition is True.",
+            "The condition must go with B×C×H×W: give `mirrored` three more "
+            "dimensions of size 1, by indexing with None.",
+        ),
         wrong=(
             Wrong(
                 lambda: lambda images, mirrored: images.flip(-1),
@@ -132,6 +162,44 @@ EXERCISES = (
     ),
     Exercise(
         number="06.3",
+        form="a function of (images, height, width)",
+        probe=of_some_views,
+        answer=lambda: reference_views,
+        right="Ten views in the order of torchvision's `ten_crop`, of any height and "
+        "width.",
+        hint="How much room is left below and to the right of a window in the corner?",
+        more_hints=(
+            "Each view is images[:, :, y : y + height, x : x + width]. Which five "
+            "pairs (y, x) are there? In the centre y is half the room, rounded down.",
+            "Collect the five, then five more with .flip(-1), and torch.stack all ten.",
+        ),
+        wrong=(
+            Wrong(
+                lambda: partial(reference_views, order="pairs"),
+                "Each view is followed by its mirror image. The five come first, then "
+                "the five mirrored.",
+            ),
+            Wrong(
+                lambda: partial(reference_views, order="upside down"),
+                "The last five stand on their heads: columns are the last dimension.",
+            ),
+            Wrong(
+                lambda: lambda x, height, width: reference_views(x, width, height),
+                "Height and width are exchanged: rows are dimension 2, columns 3.",
+            ),
+            Wrong(
+                lambda: lambda *of: reference_views(*of).transpose(0, 1),
+                "Right views, but the images stand first: dimension 0 is to count the "
+                "ten views.",
+            ),
+            Wrong(
+                lambda: lambda *of: reference_views(*of)[:5],
+                "Those are the five without their mirror images.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="06.4",
         form="three probabilities",
         tolerance=1e-3,
         answer=lambda: average("probabilities"),
@@ -139,6 +207,10 @@ EXERCISES = (
         "one view that is surest decide.",
         hint="Make each row of logits into probabilities first (they add up to 1), "
         "then take the mean of the three rows.",
+        more_hints=(
+            "`logits.softmax(dim=1)` makes each row into probabilities.",
+            "Then `.mean(dim=0)`: down the views, class by class.",
+        ),
         wrong=(
             Wrong(
                 lambda: average("logits"),
@@ -167,7 +239,7 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        number="06.4",
+        number="06.5",
         form="a pair of numbers (with √λ, with λ)",
         tolerance=1e-3,
         answer=lambda: (levels(0.5, 255), levels(1, 255**2)),
@@ -175,6 +247,12 @@ EXERCISES = (
         "would fill the range and more.",
         hint="A standard deviation is measured in grey levels, so it grows by 255 when "
         "pixels do. In what is a variance measured?",
+        more_hints=(
+            "√0.04 = 0.2 for pixels in 0…1. Times 255 for grey levels, times the "
+            "strength 0.1.",
+            "For the second number the variance grows by 255·255; the strength is the"
+            " same.",
+        ),
         wrong=(
             Wrong(
                 lambda: (levels(0.5, 255), levels(1, 255)),
@@ -206,13 +284,17 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        number="06.5",
+        number="06.6",
         form="a function of (train, test)",
         probe=centred,
         answer=lambda: reference_mean,
         right="One mean for each pixel, found on the training images alone.",
         hint="Two questions: over which dimension is the mean taken, and of which "
         "images?",
+        more_hints=(
+            "The mean over dimension 0, the images, leaves an image: C×H×W.",
+            "It is that of `train`, and it is subtracted from `test`.",
+        ),
         wrong=(
             Wrong(
                 lambda: lambda train, test: test - test.mean(dim=0),

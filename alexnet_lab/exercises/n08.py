@@ -12,23 +12,26 @@ from alexnet_lab.exercises.checking import Exercise, Wrong
 from alexnet_lab.inside import occlusion_maps, saliency
 from alexnet_lab.models import alexnet_2012
 
-# 08.2: an image of four pixels in a row, and the weights of one class.
-PIXEL_ROW, WEIGHTS = (1.0, 2.0, 0.0, 3.0), (2.0, -1.0, 4.0, 1.0)
+# 08.2: images of 3×height×width, the class, side of the square and its stride.
+PLACES = ((7, 10, 1, 2, 3), (9, 5, 2, 3, 2), (6, 8, 0, 4, 1))
 # 08.3: three classes, four pixels.
 W = ((1.0, 0.0, -2.0, 3.0), (2.0, -1.0, 0.0, 1.0), (0.0, 4.0, 1.0, -1.0))
 B, X = (0.5, 1.0, -1.0), (1.0, 2.0, 3.0, 0.5)
 # 08.4: a unit of relu2, in the paper's AlexNet on images of this size.
 UNIT, PIXELS = (3, 6), 227
-# 08.5: features of the query and of six images.
-QUERY = (4.0, 3.0)
-POINTS = {
-    "A": (5.0, 3.0),
-    "B": (8.0, 6.0),
-    "C": (4.0, 6.0),
-    "D": (2.0, 1.0),
-    "E": (10.0, 10.0),
-    "F": (-8.0, -4.0),
-}
+# 08.5: features, the query's row, and how many neighbours.
+FLAT = ((5, 3), (8, 6), (4, 6), (4, 3), (2, 1), (10, 10), (-8, -4))
+DEEP = (
+    (1, 0, 4, -2, 3),
+    (2, 1, 4, -2, 5),
+    (2, 0, 8, -4, 6),
+    (1, 2, 3, 0, 3),
+    (-3, 5, 0, 1, 0),
+    (1, 0, 4, 2, 3),
+    (9, 9, 9, -9, 9),
+    (0, 0, 1, 0, 1),
+)
+SEARCHES = ((FLAT, 3, 2), (DEEP, 0, 3))
 
 
 # ---------------------------------------------------------------------------- 08.1
@@ -100,26 +103,88 @@ def last_output(net: nn.Module, layer: nn.Module, images: torch.Tensor) -> Any:
     return net(images)
 
 
-# ---------------------------------------------------------------------- 08.2, 08.3
+# ---------------------------------------------------------------------------- 08.2
+def small_net() -> nn.Sequential:
+    """Three classes, for images of any size; its answers change from place to place."""
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(), nn.Linear(4, 3),
+    )  # fmt: skip
+    spread = torch.Generator().manual_seed(8)
+    with torch.no_grad():
+        for weights in net.parameters():
+            weights.copy_(torch.randn(weights.shape, generator=spread) / 2)
+    return net.eval()
+
+
+def maps_of(occlusion: Any) -> tuple:
+    """The maps of three images, none of them square."""
+    net, draw = small_net(), torch.Generator().manual_seed(0)
+    return tuple(
+        occlusion(net, torch.randn(3, high, wide, generator=draw), label, size, stride)
+        for high, wide, label, size, stride in PLACES
+    )
+
+
+def packaged(net: nn.Module, image: Any, label: int, size: int, stride: int) -> Any:
+    return occlusion_maps(net, image[None], [label], size=size, stride=stride)[0]
+
+
+def occluder(
+    keeps: int = 1,
+    scale: float = -1.0,
+    over: int = 0,
+    own_stride: bool = False,
+    turned: bool = False,
+    channels: int = 3,
+    leave: bool = False,
+    of: str = "probability",
+) -> Any:
+    """An occlusion that may be wrong: `scale` × the covered score + `keeps` × whole.
+
+    `over` lets squares hang over the edge, `turned` takes height for width, `leave`
+    lets the squares of earlier places stand.
+    """
+
+    def occlusion(
+        net: nn.Module, image: torch.Tensor, label: int, size: int, stride: int
+    ) -> list[list[float]]:
+        def score(picture: torch.Tensor) -> float:
+            with torch.no_grad():
+                logits = net(picture[None])[0]
+            if of == "best":
+                return logits.softmax(0).max().item()
+            return (logits if of == "logit" else logits.softmax(0))[label].item()
+
+        high, wide = reversed(image.shape[1:]) if turned else image.shape[1:]
+        step, covered, lost = size if own_stride else stride, image.clone(), []
+        for top in range(0, high - size + 1 + over * (size - 1), step):
+            lost.append([])
+            for left in range(0, wide - size + 1 + over * (size - 1), step):
+                covered = covered if leave else image.clone()
+                covered[:channels, top : top + size, left : left + size] = 0
+                lost[-1].append(keeps * score(image) + scale * score(covered))
+        return lost
+
+    return occlusion
+
+
+def short_of_the_edge(
+    net: nn.Module, image: torch.Tensor, label: int, size: int, stride: int
+) -> Any:
+    """Without the last place, where the square would end at the edge."""
+    whole = packaged(net, image, label, size, stride)
+    rows, columns = (len(range(0, n - size, stride)) for n in image.shape[1:])
+    return whole[:rows, :columns]
+
+
+# ---------------------------------------------------------------------------- 08.3
 def linear(weight: tuple, bias: tuple) -> nn.Sequential:
     layer = nn.Linear(len(weight[0]), len(weight))
     with torch.no_grad():
         layer.weight.copy_(torch.tensor(weight))
         layer.bias.copy_(torch.tensor(bias))
     return nn.Sequential(nn.Flatten(), layer)
-
-
-def parts(width: int = 2, stride: int = 1) -> torch.Tensor:
-    """Σ w·x under each square."""
-    product = torch.tensor(WEIGHTS) * torch.tensor(PIXEL_ROW)
-    return product.unfold(0, width, stride).sum(dim=1)
-
-
-def drops() -> torch.Tensor:
-    """The scores lost, by the package's own occlusion, two rows of the same pixels."""
-    net = linear(((*WEIGHTS, 0, 0, 0, 0),), (0.0,))
-    image = torch.tensor([[PIXEL_ROW, PIXEL_ROW]])
-    return occlusion_maps(net, image[None], [0], size=2, of="logit")[0, 0]
 
 
 def gradient() -> torch.Tensor:
@@ -148,17 +213,32 @@ def patch_with(jump: int, padding: int, field: int) -> tuple[int, int, int]:
 
 
 # ---------------------------------------------------------------------------- 08.5
-def two_by(score: Any) -> list[str]:
-    """The two letters of the lowest score."""
-    query = torch.tensor(QUERY)
-    ranked = sorted(POINTS, key=lambda n: float(score(torch.tensor(POINTS[n]), query)))
-    return ranked[:2]
+def searched(nearest: Any) -> tuple:
+    """The neighbours in two sets of features, of 2 and of 5 numbers each."""
+    return tuple(
+        nearest(torch.tensor(points).float(), query, k) for points, query, k in SEARCHES
+    )
 
 
-def two_nearest() -> list[str]:
-    features = torch.tensor(list(POINTS.values())).float()
-    far = torch.cdist(torch.tensor([QUERY]).float(), features)[0]
-    return [list(POINTS)[i] for i in far.argsort()[:2]]
+def nearest_by(far: Any, itself: bool = False, last_first: bool = False) -> Any:
+    """The k rows of the least `far(points, query)`; it may be wrong."""
+
+    def nearest(points: torch.Tensor, query: int, k: int) -> list[int]:
+        distances = far(points, points[query]).tolist()
+        ranked = sorted(range(len(points)), key=distances.__getitem__)
+        found = [row for row in ranked if itself or row != query][:k]
+        return found[::-1] if last_first else found
+
+    return nearest
+
+
+def euclidean(points: torch.Tensor, query: torch.Tensor) -> torch.Tensor:
+    return torch.cdist(query[None], points)[0]
+
+
+def distances_of_nearest(points: torch.Tensor, query: int, k: int) -> torch.Tensor:
+    """How far they are, in place of which they are."""
+    return euclidean(points, points[query]).sort().values[1 : k + 1]
 
 
 EXERCISES = (
@@ -170,6 +250,13 @@ EXERCISES = (
         right="The layer's own output, and no hook is left, even where the run fails.",
         hint="Three demands: what the layer put out, no hook left after a run, and "
         "none left after a run that raises an error.",
+        more_hints=(
+            "register_forward_hook returns a handle, and handle.remove() takes the "
+            "hook off; what stands under finally: runs in any case.",
+            "A list seen = []; a hook that appends the output to it; try: net(images) "
+            "finally: handle.remove(); then return seen[0]. A hook that returned "
+            "something would replace the layer's output; append returns None.",
+        ),
         wrong=(
             Wrong(
                 lambda: careless(remove=False),
@@ -194,40 +281,67 @@ EXERCISES = (
     ),
     Exercise(
         number="08.2",
-        form="a list of three numbers",
-        answer=drops,
-        right="The second square hides evidence against the class: without it the "
-        "score rises. The black pixel adds nothing, whatever its weight.",
-        hint="The score of the whole image first. Then, for each of the three places, "
-        "the score with two pixels set to 0. How much is lost?",
+        form="a function of (net, image, label, size, stride)",
+        probe=maps_of,
+        tolerance=1e-3,  # float32, in batches of any size
+        answer=lambda: packaged,
+        right="Where your map is negative, the square hid evidence against the class.",
+        hint="Two loops, over the tops and the lefts of the square; at each place a "
+        "copy of the image, with zeros in the square, goes through the network.",
+        more_hints=(
+            "The last top is height − size, so the loop is range(0, height − size + "
+            "1, stride); the lefts alike, with the width.",
+            "The score is net(picture[None]).softmax(dim=1)[0, label].item(); the map "
+            "holds that of the image less that of the copy, whose covered[:, top : "
+            "top + size, left : left + size] is 0. One list a top, of one number a "
+            "left.",
+        ),
         wrong=(
             Wrong(
-                lambda: (
-                    sum(w * x for w, x in zip(WEIGHTS, PIXEL_ROW, strict=True))
-                    - parts()
-                ),
-                "Those are the scores that remain. How much is lost each time?",
+                lambda: occluder(keeps=0, scale=1.0),
+                "Those are the probabilities that remain. How much is lost each time?",
             ),
             Wrong(
-                lambda: -parts(),
-                "The sign: the map shows the whole image's score less the covered "
-                "image's.",
+                lambda: occluder(keeps=-1, scale=1.0),
+                "The sign: the map shows the whole image's probability less the "
+                "covered image's.",
             ),
             Wrong(
-                lambda: parts().abs(),
-                "A loss can be negative: covering may help. Keep the sign.",
+                lambda: occluder(of="logit"),
+                "Your map holds losses of the logit. Probabilities come from softmax.",
             ),
             Wrong(
-                lambda: parts(stride=2),
-                "The square moves on by one pixel, not by its own width.",
+                lambda: occluder(of="best"),
+                "You follow the likeliest class of each picture, which may change. "
+                "Follow the class `label`.",
             ),
             Wrong(
-                lambda: torch.tensor(WEIGHTS).unfold(0, 2, 1).sum(dim=1),
-                "You added the weights. A pixel adds weight times value.",
+                lambda: occluder(over=1),
+                "Your last squares hang over the edge: each must lie wholly inside "
+                "the image.",
             ),
             Wrong(
-                lambda: torch.tensor(WEIGHTS) * torch.tensor(PIXEL_ROW),
-                "You covered one pixel at a time; the square is two wide.",
+                lambda: short_of_the_edge,
+                "The last place is missing, where the square ends at the edge: range "
+                "leaves out its own end.",
+            ),
+            Wrong(
+                lambda: occluder(own_stride=True),
+                "Your square moves on by its own width, not by `stride`.",
+            ),
+            Wrong(
+                lambda: occluder(turned=True),
+                "You exchanged height and width: an image is C×H×W, height first.",
+            ),
+            Wrong(
+                lambda: occluder(channels=1),
+                "You cover the first channel only; the others still show what is "
+                "there.",
+            ),
+            Wrong(
+                lambda: occluder(leave=True),
+                "The squares of earlier places are still there: begin each place with "
+                "a fresh copy of the image.",
             ),
         ),
     ),
@@ -239,6 +353,10 @@ EXERCISES = (
         "image itself doesn't enter.",
         hint="Write the logit of class 1 as a sum over pixels. By how much does it "
         "change if one pixel grows by 1?",
+        more_hints=(
+            "The sum is W₁₀·x₀ + W₁₁·x₁ + W₁₂·x₂ + W₁₃·x₃ + b₁. What stands before x₀?",
+            "It is one row of W: that of class 1.",
+        ),
         wrong=(
             Wrong(
                 lambda: torch.tensor(W[1]) * torch.tensor(X),
@@ -272,7 +390,13 @@ EXERCISES = (
         right="A field of 51 pixels; the first one begins 2·8 pixels before the image, "
         "and each unit moves it on by 8.",
         hint="Begin, field and jump, layer by layer: conv1, pool1, conv2. The loop "
-        "on the slide above does it; here are other kernels and strides.",
+        "above does it; here are other kernels and strides.",
+        more_hints=(
+            "After conv1: begin 0, field 11, jump 4. pool1 adds (3 − 1)·4 to the "
+            "field, and doubles the jump.",
+            "conv2 takes 2 jumps of 8 from begin, and adds 4 of them to the field. "
+            "Then the top is begin + 3·jump, and the left is begin + 6·jump.",
+        ),
         wrong=(
             Wrong(
                 lambda: patch_with(8, 0, 51),
@@ -319,33 +443,46 @@ EXERCISES = (
     ),
     Exercise(
         number="08.5",
-        form="a list of two letters",
-        answer=two_nearest,
-        right="A at distance 1, D at √8, just before C at 3.",
-        hint="The squared distance from the query to "
-        "each image, then the two smallest, the nearest first.",
+        form="a function of (points, query, k)",
+        probe=searched,
+        answer=lambda: nearest_by(euclidean),
+        right="Euclidean distance, and no row is its own neighbour.",
+        hint="The distance from the query's row to every row, then the numbers of the "
+        "k least, but not the query's own.",
+        more_hints=(
+            "points − points[query] subtracts the query from all rows at once; square, "
+            "sum over dim=1. (The order of squares is that of their roots.)",
+            "Set the query's own to float('inf'); then topk(k, largest=False).indices.",
+        ),
         wrong=(
             Wrong(
-                lambda: two_by(lambda p, q: (p - q).abs().sum()),
+                lambda: nearest_by(euclidean, itself=True),
+                "The query is not its own neighbour.",
+            ),
+            Wrong(
+                lambda: nearest_by(lambda p, q: (p - q).abs().sum(dim=1)),
                 "You added the differences. Euclidean distance adds their squares.",
             ),
             Wrong(
-                lambda: two_by(lambda p, q: -(p @ q) / p.norm() / q.norm()),
-                "You compared directions (cosine). B has the query's direction, but "
-                "lies far away.",
+                lambda: nearest_by(lambda p, q: -(p @ q) / p.norm(dim=1) / q.norm()),
+                "You compared directions (cosine). A row may have the query's "
+                "direction, but lie far away.",
             ),
             Wrong(
-                lambda: two_by(lambda p, q: -(p @ q)),
+                lambda: nearest_by(lambda p, q: -(p @ q)),
                 "You took the largest dot products. They favour long vectors.",
             ),
             Wrong(
-                lambda: two_by(lambda p, q: -(p - q).norm()),
+                lambda: nearest_by(lambda p, q: -euclidean(p, q)),
                 "Those are the farthest.",
             ),
-            Wrong(lambda: two_nearest()[::-1], "The right two; the nearest first."),
             Wrong(
-                lambda: ["Q", two_nearest()[0]],
-                "The query is not its own neighbour.",
+                lambda: nearest_by(euclidean, last_first=True),
+                "The right rows, but the nearest comes first.",
+            ),
+            Wrong(
+                lambda: distances_of_nearest,
+                "Those are the distances. Return the numbers of the rows.",
             ),
         ),
     ),

@@ -130,6 +130,12 @@ EXERCISES = (
         "back.",
         hint="Numbers first: what does one card send in the forward pass? Then two "
         "cards, then the backward pass, then bytes.",
+        more_hints=(
+            "One card's 128 maps of 13×13 make 128·169 numbers. How many bytes is "
+            "that?",
+            "Forward each card sends that once, so it is there twice. Backward the "
+            "gradients take the same way home.",
+        ),
         wrong=(
             Wrong(
                 lambda: 4 * maps_of_a_tower(),
@@ -169,6 +175,11 @@ EXERCISES = (
         right="A mean over images, not over workers.",
         hint="Suppose that one worker has no image at all: how much should it count? "
         "And if both have the same number?",
+        more_hints=(
+            "Each worker's gradient is a mean. Times its count it becomes a sum over "
+            "its images.",
+            "Add the sums, then divide by all images together.",
+        ),
         wrong=(
             Wrong(
                 lambda: plain_mean,
@@ -208,6 +219,11 @@ EXERCISES = (
         right="At most twice the gradients, however many workers there are.",
         hint="How many rounds are there? How large is the piece that a worker sends in "
         "each, in bytes? Divide by the bandwidth.",
+        more_hints=(
+            "How many numbers does each worker send in a ring, by the formula above "
+            "the exercise?",
+            "Four bytes a number, then divide by the bytes that go in a second.",
+        ),
         wrong=(
             Wrong(
                 lambda: ring(passes=1),
@@ -244,6 +260,12 @@ EXERCISES = (
         right="More GPUs shorten only the first part, a faster link only the second.",
         hint="Two parts: the work, shared by 64 GPUs at a third of their peak; and an "
         "all-reduce in every step. How many steps do 90 epochs have?",
+        more_hints=(
+            "days(gpus, batch, link) gives two parts, in days. A day has 1,440 "
+            "minutes.",
+            "Call it with 64 GPUs, a batch of 8,192 and link=500e9, and add its two "
+            "parts.",
+        ),
         wrong=(
             Wrong(
                 lambda: minutes(reduce=0),
@@ -281,6 +303,11 @@ EXERCISES = (
         right="The weights are sent whatever the batch; the features grow with it.",
         hint="Set what copies send equal to what the trick sends, for fc6, fc7 and "
         "fc8 only. Which batch is the first beyond?",
+        more_hints=(
+            "Copies send `dense` numbers for those layers, whatever the batch. The "
+            "trick sends `features` for each image.",
+            "At which batch does batch·features exceed dense for the first time?",
+        ),
         wrong=(
             Wrong(
                 lambda: dense_parameters() // dense_inputs(),

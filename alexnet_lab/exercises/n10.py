@@ -1,6 +1,6 @@
-"""The exercises of notebook 10: luck, seeds, LRN, intensity, momentum, a footnote."""
+"""The exercises of notebook 10: an ablation, LRN, intensity, momentum, a footnote."""
 
-from functools import cache
+from functools import cache, partial
 from math import ceil, prod
 from typing import Any
 
@@ -11,30 +11,60 @@ from torch import Tensor, nn
 from alexnet_lab.arithmetic.accounting import Ledger, ledger
 from alexnet_lab.exercises.checking import Exercise, Wrong
 from alexnet_lab.models import alexnet_2012
+from alexnet_lab.training import interval
 
-# 10.1: comparisons, and the chance of a false alarm in each.
-COMPARISONS, LEVEL = 10, 0.05
-# 10.2: an effect, and the spread of a paired difference, in points; standard errors
-# that find it in four studies of five: 1.96 to leave out zero, 0.84 for luck.
-EFFECT, SPREAD, ERRORS = 0.4, 0.8, 2.8
-# 10.4: the machine's ridge, operations a byte.
+# 10.3: the machine's ridge, operations a byte.
 RIDGE = 20
-# 10.5: the paper's.
+# 10.4: the paper's.
 MOMENTUM = 0.9
 
 
+# ------------------------------------------------------------------------------- 10.1
+Table = dict[str, list[float]]
+
+
+def judged(
+    table: Table,
+    yardstick: str,
+    pairs: bool = True,
+    by: str = "interval",
+    sign: int = 1,
+    keep: bool = False,
+) -> dict[str, str]:
+    """What each variant does, with a switch for each thing that may go wrong."""
+    found = {}
+    for name, values in table.items():
+        if name == yardstick and not keep:
+            continue
+        apart = [sign * (a - b) for a, b in zip(values, table[yardstick], strict=True)]
+        if by == "interval":
+            shows = interval(apart).shows if pairs else _unpaired(apart)
+        else:
+            shows = by == "mean" or len({d > 0 for d in apart}) == 1
+        found[name] = ("gains" if sum(apart) > 0 else "loses") if shows else "nothing"
+    return found
+
+
+def _unpaired(apart: list[float]) -> bool:
+    """Two spreads of single runs: on these tables nothing shows."""
+    return abs(sum(apart)) / len(apart) > 20
+
+
+def on_two_tables(function: Any) -> Any:
+    """Verdicts on tables whose seeds scatter much more than their differences."""
+    old = [61.0, 72.5, 55.1, 66.0]
+    first = {
+        "baseline": old,
+        "tanh": [x + d for x, d in zip(old, (1.0, 1.4, 0.8, 1.2), strict=True)],
+        "half": [x + d for x, d in zip(old, (-3.0, -2.0, -2.5, 0.1), strict=True)],
+        "none": [x + d for x, d in zip(old, (0.1, 4.0, 0.2, 0.1), strict=True)],
+    }
+    second = {"b": [1.0, 9.0, 5.0], "a": [2.1, 10.0, 6.0]}
+    copies = [{k: list(v) for k, v in table.items()} for table in (first, second)]
+    return function(copies[0], "baseline"), function(copies[1], "a")
+
+
 # ------------------------------------------------------------------------------- 10.2
-def seeds_needed(paired: bool = True, root: bool = True, errors: float = ERRORS) -> int:
-    """The fewest seeds for which the effect is so many standard errors."""
-
-    def error(seeds: int) -> float:
-        networks = 1 if paired else 2
-        return SPREAD * ((networks / seeds) ** 0.5 if root else networks / seeds)
-
-    return next(n for n in range(1, 1000) if errors * error(n) <= EFFECT)
-
-
-# ------------------------------------------------------------------------------- 10.3
 def lrn(
     maps: Tensor,
     divide: bool = True,
@@ -82,7 +112,7 @@ def lrn_in_place(maps: Tensor) -> Tensor:
     return maps.copy_(lrn(maps))
 
 
-# ------------------------------------------------------------------------------- 10.4
+# ------------------------------------------------------------------------------- 10.3
 @cache
 def book() -> Ledger:
     """AlexNet's ledger."""
@@ -108,7 +138,7 @@ def weights_alone(operations: int = 2, unit: int = 4) -> int:
     return ceil(RIDGE * unit / operations)
 
 
-# ------------------------------------------------------------------------------- 10.6
+# ------------------------------------------------------------------------------- 10.5
 def one_gpu_net(last: int = 256, hidden: int = 4096, groups: int = 1) -> nn.Sequential:
     """The paper's one-GPU net: half the kernels, but not in the last convolution."""
     return nn.Sequential(
@@ -138,7 +168,7 @@ def shares(**options: int) -> tuple[float, float]:
     )
 
 
-# ------------------------------------------------------------------------------- 10.5
+# ------------------------------------------------------------------------------- 10.4
 def coasting(momentum: float = MOMENTUM, first: int = 1) -> float:
     """Steps of the present length that are still to come, summed."""
     return momentum**first / (1 - momentum)
@@ -147,81 +177,59 @@ def coasting(momentum: float = MOMENTUM, first: int = 1) -> float:
 EXERCISES = (
     Exercise(
         number="10.1",
-        form="a probability, from 0 to 1",
-        tolerance=0.005,
-        answer=lambda: 1 - (1 - LEVEL) ** COMPARISONS,
-        right="Two studies of five. One star in a table of ten proves little.",
-        hint="First the chance that a comparison keeps quiet; then that all ten "
-        "do; then the opposite.",
+        form="a function of (table, yardstick)",
+        probe=on_two_tables,
+        answer=lambda: judged,
+        right="Pairs first, then the interval, then the sign. That is all of this "
+        "course's statistics.",
+        hint="Subtract the yardstick's accuracies from each variant's, seed by seed. "
+        "What does `effect` say of two lists?",
+        more_hints=(
+            "An effect shows when its interval leaves out zero: `found.shows`. The "
+            "sign of `found.mean` says which way.",
+            "Go through table.items(), leave out the yardstick, and put 'gains', "
+            "'loses' or 'nothing' into a dictionary.",
+        ),
         wrong=(
             Wrong(
-                lambda: 100 * (1 - (1 - LEVEL) ** COMPARISONS),
-                "The right thing, in per cent. Give a number from 0 to 1.",
+                lambda: partial(judged, pairs=False),
+                "You compared without pairs: the luck that both share hides the "
+                "effect. Subtract seed by seed.",
             ),
             Wrong(
-                lambda: LEVEL * COMPARISONS,
-                "That is the *expected number* of false alarms. Several may come "
-                "together, so the chance of at least one is smaller.",
+                lambda: partial(judged, by="mean"),
+                "You went by the sign of the mean alone. When does an effect show?",
             ),
             Wrong(
-                lambda: (1 - LEVEL) ** COMPARISONS,
-                "That is the chance that all keep quiet.",
+                lambda: partial(judged, by="all"),
+                "You asked that all differences have one sign. The interval may leave "
+                "out zero although one seed goes the other way, or hold it although "
+                "none does.",
             ),
             Wrong(
-                lambda: LEVEL,
-                "That is one comparison. You make many.",
+                lambda: partial(judged, sign=-1),
+                "Gains and losses are exchanged: variant minus yardstick.",
             ),
             Wrong(
-                lambda: LEVEL**COMPARISONS,
-                "That is the chance that every one of them is a false alarm.",
-            ),
-            Wrong(
-                lambda: 1 - (1 - LEVEL) ** (COMPARISONS + 1),
-                "The baseline is not compared with itself.",
+                lambda: partial(judged, keep=True),
+                "The yardstick is in your dictionary. It isn't compared with itself.",
             ),
         ),
     ),
     Exercise(
         number="10.2",
-        form="an integer",
-        answer=seeds_needed,
-        right="More than six times as many as ours, for less than half a point. An "
-        "effect of half the size takes four times the seeds.",
-        hint="The standard error of the mean of n differences is 0.8/√n. Take 2.8 of "
-        "them, compare with 0.4, and look for the first n that is enough.",
-        wrong=(
-            Wrong(
-                lambda: seeds_needed(paired=False),
-                "You took two networks that share nothing. The spread given is that of "
-                "a paired difference: it holds the luck of both already.",
-            ),
-            Wrong(
-                lambda: seeds_needed(root=False),
-                "The error shrinks with the *root* of the number of seeds.",
-            ),
-            Wrong(
-                lambda: seeds_needed(errors=1.96),
-                "That many seeds make an interval as wide as the effect. It then shows "
-                "in half of the studies only.",
-            ),
-            Wrong(
-                lambda: seeds_needed(errors=1),
-                "You asked for one standard error. The question asks for 2.8.",
-            ),
-            Wrong(
-                lambda: 2 * seeds_needed(),
-                "Those are the runs of both networks together. How many seeds?",
-            ),
-        ),
-    ),
-    Exercise(
-        number="10.3",
         form="a function of maps (N, channels, height, width)",
         probe=on_loud_maps,
         answer=lambda: lrn,
         right="The same numbers as the layer, by five shifted sums.",
         hint="Square, put two channels of zeros on either side, add five slices of "
         "as many channels as came in, then k + α/5 times the sum, to the power 0.75.",
+        more_hints=(
+            "F.pad(maps**2, (0, 0, 0, 0, 2, 2)) puts two channels of zeros on either "
+            "side.",
+            "With C channels, slice number i is squares[:, i : i + C], for i from 0 "
+            "to 4.",
+        ),
         wrong=(
             Wrong(
                 lambda: lambda maps: lrn(maps, divide=False),
@@ -262,13 +270,17 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        number="10.4",
+        number="10.3",
         form="an integer",
         answer=batch_at_the_ridge,
         right="Each weight is read once a batch and used once an image, so the "
         "intensity is nearly half the batch; inputs and outputs cost a little more.",
         hint="Write operations and bytes for a batch of B: two operations for each "
         "weight and image; four bytes for each weight, input and output. Try batches.",
+        more_hints=(
+            "Operations: 2·B·9216·4096. Bytes: 4·(9216·4096 + 4096 + B·(9216 + 4096)).",
+            "Go up from B = 1 until the quotient is 20 for the first time.",
+        ),
         wrong=(
             Wrong(
                 weights_alone,
@@ -295,13 +307,17 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        number="10.5",
+        number="10.4",
         form="a number",
         tolerance=1e-3,
         answer=coasting,
         right="0.9 + 0.81 + … = 9: the paper's rule freezes a layer only after it has "
         "run out.",
         hint="The next step is 0.9 v, the one after it 0.81 v. Add up the series.",
+        more_hints=(
+            "It moves 0.9 v in the next step, then 0.9·0.9 v, and so on for ever.",
+            "A geometric series q + q² + … has the sum q/(1 − q).",
+        ),
         wrong=(
             Wrong(
                 lambda: coasting(first=0),
@@ -322,7 +338,7 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        number="10.6",
+        number="10.5",
         form="a pair of numbers (share of the parameters, share of the work)",
         tolerance=0.005,
         answer=shares,
@@ -331,6 +347,13 @@ EXERCISES = (
         "the one-GPU net.",
         hint="Build it: 48, 128, 192, 192 and 256 kernels, no groups, the linear "
         "layers as they are. The ledger does the rest, for both networks.",
+        more_hints=(
+            "nn.Conv2d(3, 48, 11, stride=4), a pool, nn.Conv2d(48, 128, 5, "
+            "padding=2), a pool, then three of 3×3, a pool, Flatten, three linear "
+            "layers.",
+            "`ledger(half, (3, 227, 227))` has total_parameters and total_macs; "
+            "divide by those of `book`.",
+        ),
         wrong=(
             Wrong(
                 lambda: shares(last=128),

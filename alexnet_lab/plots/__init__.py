@@ -8,11 +8,17 @@ changes its settings.
 
 from alexnet_lab.plots.images import image_grid, labelled_rows
 from alexnet_lab.plots.network import draw_network, draw_networks
-from alexnet_lab.plots.results import compare_curves, confusion_matrix, curves
+from alexnet_lab.plots.results import (
+    compare_curves,
+    confusion_matrix,
+    curves,
+    draw_effects,
+)
 from alexnet_lab.plots.style import LINES, show, use_style
 from alexnet_lab.plots.windows import draw_windows
 
 __all__ = [
-    "LINES", "compare_curves", "confusion_matrix", "curves", "draw_network",
-    "draw_networks", "draw_windows", "image_grid", "labelled_rows", "show", "use_style",
+    "LINES", "compare_curves", "confusion_matrix", "curves", "draw_effects",
+    "draw_network", "draw_networks", "draw_windows", "image_grid", "labelled_rows",
+    "show", "use_style",
 ]  # fmt: skip

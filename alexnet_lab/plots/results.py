@@ -10,6 +10,7 @@ import numpy as np
 
 from alexnet_lab.plots import style as look
 from alexnet_lab.plots.images import shape_of, to_numpy
+from alexnet_lab.training.comparing import interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -149,3 +150,44 @@ def _draw_counts(ax: look.Axes, counts: np.ndarray) -> None:
             style |= {"color": "white", "fontweight": "bold"}
         if row == column or counts[row, column]:
             ax.text(column, row, number, ha="center", va="center", **style)
+
+
+@look.styled()
+def draw_effects(
+    effects: Mapping[str, Sequence[float]],
+    title: str,
+    xlabel: str = "points",
+    published: Mapping[str, float] | None = None,
+) -> Figure:
+    """Draw paired differences: a bar a seed, the mean, its 95 % interval. Taught in 03.
+
+    Args:
+        effects: the differences of one effect, a seed each, by name; drawn from above.
+        title: of the figure.
+        xlabel: what was subtracted, and its unit.
+        published: what others found, a diamond each, for some of the names.
+
+    A full dot: the interval leaves out zero. Raises ValueError if nothing is given.
+    """
+    if not effects:
+        raise ValueError("no effect to draw")
+    figure = look.new_figure(9, 1.4 + 0.42 * len(effects))
+    ax: look.Axes = figure.subplots()
+    ax.axvline(0, color=look.GREY, linewidth=1)
+    for name, seeds in effects.items():
+        found = interval(seeds)
+        ax.plot(seeds, [name] * len(seeds), "|", color=look.GREY, markersize=11)
+        face = look.BLUE if found.shows else "white"
+        ax.errorbar(
+            found.mean, [name], xerr=found.half, fmt="o", color=look.BLUE,
+            markerfacecolor=face, markersize=8, capsize=4,
+        )  # fmt: skip
+    others = published or {}
+    ax.plot(
+        list(others.values()), list(others), "D", color=look.VERMILION,
+        markerfacecolor="none", markeredgewidth=2,
+    )  # fmt: skip
+    ax.set_title(title)
+    ax.set_xlabel(xlabel)
+    ax.set_ylim(len(effects) - 0.5, -0.5)  # the first above, half a row of air
+    return figure

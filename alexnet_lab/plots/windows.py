@@ -47,7 +47,8 @@ class Sliding(Sweep):
             self.shown = [*outputs[:group], *outputs[-group:]]
         cells = sum(stop - start for start, stop in self.stretches)
         self.gap = 0.1 * (cut + self.before)  # between the stretches
-        self.width = max(16, cells + self.gap * (len(self.stretches) - 1))  # in cells
+        self.cells = cells + self.gap * (len(self.stretches) - 1)
+        self.width = max(16, self.cells)  # in cells
         self.points = 9.1 * 72 / self.width  # of a cell, in 9.1 inches
 
     def start(self, output: int) -> int:
@@ -88,6 +89,11 @@ class Sliding(Sweep):
         return f"left over: {', '.join(parts)}" if parts else ""
 
     @property
+    def title(self) -> str:
+        """The settings, and the working of the size."""
+        return f"{self.words}: {self.working}"
+
+    @property
     def legend(self) -> str:
         """The label of the pixels, which explains the hatching."""
         marks = ["hatched: zeros of the padding"] * (self.before + self.after > 0)
@@ -116,8 +122,11 @@ def draw_windows(
     between, half = s.positions - len(s.shown), (len(s.shown) + 1) // 2
     rows = [1.35 + k + (between > 0 and k >= half) for k in range(len(s.shown))]
     if ax is None:
-        height = 1.75 + 0.3 * (len(rows) + (between > 0))
-        ax = look.new_figure(10, height).subplots()
+        height = 1.5 + 0.25 * bool(s.rest) + 0.3 * (len(rows) + (between > 0))
+        # a short row makes a narrow figure, in which the title still fits
+        texts = look.text_width(s.title, 14, "bold"), look.text_width(s.legend, 13)
+        s.width = min(s.width, max(s.cells, max(texts) / s.points))
+        ax = look.new_figure(0.9 + s.width * s.points / 72, height).subplots()
     _draw_cells(ax, s)
     for output, y in zip(s.shown, rows, strict=True):
         _draw_window(ax, s, s.start(output), y)
@@ -126,11 +135,12 @@ def draw_windows(
     if s.shown[:2] == [0, 1]:
         _draw_stride(ax, s, rows[1] + 0.4)
     _draw_rest(ax, s, rows[-1] + 1)
-    ax.set(xlim=(-0.3, s.width + 0.3), ylim=(rows[-1] + 1.9, -0.1), ylabel="output")
+    bottom = rows[-1] + (1.9 if s.rest else 1.1)
+    ax.set(xlim=(-0.3, s.width + 0.3), ylim=(bottom, -0.1), ylabel="output")
     ax.set_yticks([y + 0.4 for y in rows], [f"{output:,}" for output in s.shown])
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0, labelsize=11)
-    ax.set_title(look.wrapped(f"{s.words}: {s.working}", 14, 680))
+    ax.set_title(look.wrapped(s.title, 14, 680))
     return cast("Figure", ax.figure)
 
 

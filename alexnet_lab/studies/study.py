@@ -27,6 +27,7 @@ from torch import nn
 
 from alexnet_lab.arithmetic import ledger
 from alexnet_lab.data import cifar10
+from alexnet_lab.data.cifar import CLASSES
 from alexnet_lab.runtime import device, provenance, whole_file, write_json
 from alexnet_lab.studies.variants import STUDIES, Study, Variant
 from alexnet_lab.training import TenViews, TrainingDiverged, checkpoints, evaluate, fit
@@ -57,11 +58,12 @@ def run_variant(
     """Train one variant of a study on CIFAR-10 from one seed and score it.
 
     Returns:
-        seed, parameters, macs (for one image), the settings, train_curve (accuracy of
-        each pass, gathered while the weights change), accuracy and loss (nats) on the
-        images that score this study, accuracy of ten views where it has them, seconds
-        (of training), machine. The weights of seed 0 of a study with ten views are
-        written into ``out``, in 16 bits.
+        seed, parameters, macs (for one image), the settings, own (names of those that
+        are the variant's own), train_curve (accuracy of each pass, gathered while the
+        weights change), accuracy and loss (nats) on the images that score this study,
+        accuracy of ten views where it has them, seconds (of training), machine. The
+        weights of seed 0 of a study with ten views are written into ``out``, in 16
+        bits.
 
     Raises:
         TrainingDiverged: the loss is no longer finite.
@@ -77,7 +79,8 @@ def run_variant(
     torch.manual_seed(seed)
     net = chosen.build()
     book = ledger(net, _read_by(chosen, train))  # before fit moves it to its device
-    history = fit(net, train, **_options(chosen, net, settings, seed))
+    options = _options(chosen, net, settings, seed)
+    history = fit(net, train, **options)
     if history.interrupted:
         raise KeyboardInterrupt
     side, padding = study.view or (32, 0)
@@ -86,7 +89,7 @@ def run_variant(
         "seed": seed,
         "parameters": book.total_parameters,
         "macs": book.total_macs,
-        **asdict(settings),
+        **_recorded(options, settings),
         "train_curve": [round(e.train_accuracy, 5) for e in history.epochs],
         "accuracy": score.accuracy,
         "loss": score.loss,
@@ -112,6 +115,14 @@ def _options(
     # the same for all, whatever their size
     fixed = {"precision": settings.precision, "cuda_graph": True, "quiet": True}
     return {**shared, **wanted, **fixed, "seed": seed}
+
+
+def _recorded(options: dict[str, Any], settings: Settings) -> Run:
+    """The settings as the network was trained with them, and which are its own."""
+    shared = asdict(settings)
+    trained = {key: options.get(key, value) for key, value in shared.items()}
+    own = [key for key, value in trained.items() if value != shared[key]]
+    return trained | ({"own": own} if own else {})
 
 
 def _read_by(variant: Variant, train: Any) -> tuple[int, int, int]:
@@ -251,7 +262,7 @@ def _resume(path: Path | None, settings: Settings) -> list[Run]:
     runs = read_runs(path)
     for run in runs:
         for key, value in asdict(settings).items():
-            if run.get(key) != value:
+            if key not in run.get("own", ()) and run.get(key) != value:
                 raise ValueError(
                     f"{path} holds runs with {key} {run.get(key)}, not {value}: use "
                     "the same settings to go on with it, or another folder"
@@ -301,11 +312,13 @@ def main(name: str, arguments: Sequence[str]) -> int:
     where = device()
     chip = torch.cuda.get_device_name(where) if where.type == "cuda" else where.type
     command = f"python -m alexnet_lab study {name} {shlex.join(arguments)}"
-    scored = "the 10,000 test images" if STUDIES[name].test else _VALIDATION
+    scored = _scored_on(STUDIES[name])
+    differ = {key for run in runs for key in run.get("own", ())}
+    shared = {k: v for k, v in asdict(settings).items() if k not in differ}
     result = {  # what a reader of the recorded study wants to know first
         **provenance(command, f"{chip}, {which['workers']} at a time"),
         "scored_on": scored,
-        **asdict(settings),
+        **shared,
         "runs": len(runs),
         "training_seconds": round(sum(run["seconds"] for run in runs), 1),
     }
@@ -313,4 +326,7 @@ def main(name: str, arguments: Sequence[str]) -> int:
     return 0
 
 
-_VALIDATION = "5,000 validation images a seed; the test images are not used"
+def _scored_on(study: Study) -> str:
+    if study.test:
+        return f"the {1_000 * len(study.images.get('classes', CLASSES)):,} test images"
+    return "5,000 validation images a seed; the test images are not used"

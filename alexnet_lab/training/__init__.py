@@ -5,7 +5,8 @@ Data, plots and the networks themselves do not.
 """
 
 from alexnet_lab.training.checkpoints import CheckpointError, load
-from alexnet_lab.training.evaluation import TenViews, evaluate, predict
+from alexnet_lab.training.comparing import Interval, effect, interval
+from alexnet_lab.training.evaluation import TenViews, evaluate, predictions
 from alexnet_lab.training.history import History, TrainingDiverged
 from alexnet_lab.training.loop import fit
 from alexnet_lab.training.optimizers import (
@@ -17,7 +18,7 @@ from alexnet_lab.training.optimizers import (
 from alexnet_lab.training.precision import choose_precision
 
 __all__ = [
-    "CheckpointError", "History", "TemperedCrossEntropy", "TenViews",
-    "TrainingDiverged", "choose_precision", "evaluate", "fit", "load", "one_cycle",
-    "predict", "recipe", "steps",
+    "CheckpointError", "History", "Interval", "TemperedCrossEntropy", "TenViews",
+    "TrainingDiverged", "choose_precision", "effect", "evaluate", "fit", "interval",
+    "load", "one_cycle", "predictions", "recipe", "steps",
 ]  # fmt: skip

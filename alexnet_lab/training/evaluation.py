@@ -30,7 +30,7 @@ class Score(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """The result of :func:`predict`, one entry an image, in order, on the CPU."""
+    """The result of :func:`predictions`, one entry an image, in order, on the CPU."""
 
     predicted: torch.Tensor  # int64 (N,)
     labels: torch.Tensor  # int64 (N,)
@@ -91,7 +91,7 @@ def evaluate(
     return Score(loss_sum / images, correct / images, round(correct), round(images))
 
 
-def predict(net: nn.Module, batches: Iterable[Batch]) -> Predictions:
+def predictions(net: nn.Module, batches: Iterable[Batch]) -> Predictions:
     """The class that the network gives each image; arguments as :func:`evaluate`."""
     parts = [
         (logits.softmax(dim=1).cpu(), labels.cpu())

@@ -46,7 +46,7 @@ class EpochRecord:
 
 @dataclass
 class History:
-    """The records of a run, and the settings that made it. Taught in 02."""
+    """The records of a run, and the settings that made it."""
 
     epochs: list[EpochRecord] = field(default_factory=list)  # whole ones
     batch_losses: list[float] = field(default_factory=list)  # in order
