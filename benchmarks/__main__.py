@@ -31,7 +31,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--only", nargs="+", choices=nets, default=nets)
     parser.add_argument("--skip", nargs="+", choices=["goals", "textbook"], default=[])
     parser.add_argument("--rounds", type=int, default=5, help="of steps, at least 2")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="of the record")
+    parser.add_argument(
+        "--out", type=environment.folder, metavar="FOLDER", help="of the record"
+    )
     options = parser.parse_args(arguments)
     if not environment.FAST_CPU.keys() <= os.environ.keys():
         print("Without the settings for a fast CPU; `make bench` has them.", flush=True)

@@ -60,10 +60,10 @@ GOALS = {
         "wide-80sec", 0.82, HIS + "20 min", 3, _ALL, 0.1, 128, 12,
         augment=RandomFlip(), smoothing=0.1,
     ),
-    "LeNet-5 to 72.8 %": _lenet(0.728, LINKED, 5, ((28, 4_500),)),
+    "LeNet-5 to 72.8 %": _lenet(0.728, LINKED, 5, ((28, 6_000),)),
     "LeNet-5 to 77.9 %": _lenet(0.779, OLDER, 5, ((28, 10_000),)),
-    "AlexNet to 83.0 %": _alexnet(0.83, LINKED, 3, ((129, 7_200), (224, 2_600))),
-    "AlexNet to 88.3 %": _alexnet(0.883, OLDER, 3, ((129, 30_000), (224, 11_000))),
+    "AlexNet to 83.0 %": _alexnet(0.83, LINKED, 3, ((129, 10_000), (224, 3_600))),
+    "AlexNet to 88.3 %": _alexnet(0.883, OLDER, 3, ((129, 36_000), (224, 13_000))),
 }  # fmt: skip
 
 

@@ -163,9 +163,10 @@ def mlp() -> nn.Sequential:
     return initialise_alexnet(net, "he")
 
 
-def lenet5_cifar() -> nn.Sequential:
-    """LeNet-5 with ReLU and max pooling for 3×32×32: conv1 needs no padding there."""
-    return changed(lenet5("relu", "max", 3), conv1=nn.Conv2d(3, 6, kernel_size=5))
+def lenet5_cifar(activation: str = "relu", pooling: str = "max") -> nn.Sequential:
+    """LeNet-5, by default modernised, for 3×32×32: conv1 needs no padding there."""
+    net = lenet5(activation, pooling, in_channels=3)
+    return changed(net, conv1=nn.Conv2d(3, 6, kernel_size=5))
 
 
 _PAIR = partial(nn.MaxPool2d, 2)  # 32-16-8-4 as before
@@ -243,6 +244,7 @@ STUDIES: dict[str, Study] = {
         {
             "linear": Variant(linear),
             "mlp": Variant(mlp),
+            "lenet5_tanh": Variant(partial(lenet5_cifar, "tanh", "average")),
             "lenet5": Variant(lenet5_cifar),
             "alexnet": Variant(without_dropout),
         },
