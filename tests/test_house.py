@@ -26,11 +26,11 @@ FLOORS = (
     ("models",),
     ("training",),
     ("data",),
-    ("inside",),
     ("plots",),
+    ("inside",),
     ("studies",),
     ("exercises",),
-    ("doctor",),
+    ("doctor", "key", "marking"),
     ("__main__",),
 )
 FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}

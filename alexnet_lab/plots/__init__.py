@@ -6,6 +6,7 @@ changes a tensor, imports Matplotlib before a plot is made or, except `use_style
 changes its settings.
 """
 
+from alexnet_lab.plots.explorer import explore_windows
 from alexnet_lab.plots.images import image_grid, labelled_rows
 from alexnet_lab.plots.network import draw_network, draw_networks
 from alexnet_lab.plots.results import (
@@ -19,6 +20,6 @@ from alexnet_lab.plots.windows import draw_windows
 
 __all__ = [
     "LINES", "compare_curves", "confusion_matrix", "curves", "draw_effects",
-    "draw_network", "draw_networks", "draw_windows", "image_grid", "labelled_rows",
-    "show", "use_style",
+    "draw_network", "draw_networks", "draw_windows", "explore_windows", "image_grid",
+    "labelled_rows", "show", "use_style",
 ]  # fmt: skip

@@ -102,6 +102,16 @@ def png(figure: Figure, dpi: int = FILE_DPI) -> bytes:
     return buffer.getvalue()
 
 
+def image(fig: Figure, alt: str) -> str:
+    """Return a figure as an HTML image, which holds its PNG and alternative text."""
+    data = png(fig)
+    # the width alone, so that a narrow page shrinks the picture in proportion
+    width = round(int.from_bytes(data[16:20], "big") * SCREEN_DPI / FILE_DPI)
+    source = b64encode(data).decode("ascii")
+    text = escape(" ".join(alt.split()))
+    return f'<img alt="{text}" width="{width}" src="data:image/png;base64,{source}">'
+
+
 def show(fig: Figure, alt: str, caption: str | None = None) -> None:
     """Display `fig` in the notebook as a PNG with alternative text, then close it.
 
@@ -120,15 +130,9 @@ def show(fig: Figure, alt: str, caption: str | None = None) -> None:
         from IPython.display import display
 
         words = [" ".join(text.split()) for text in (alt, caption or "")]
-        shown_alt, small = (escape(text) for text in words)
-        data = png(fig)
-        # the width alone, so that a narrow page shrinks the picture in proportion
-        width = round(int.from_bytes(data[16:20], "big") * SCREEN_DPI / FILE_DPI)
-        source = b64encode(data).decode("ascii")
-        image = f'<img alt="{shown_alt}" width="{width}"'
-        image += f' src="data:image/png;base64,{source}">'
+        small = escape(words[1])
         below = f"<figcaption><small>{small}</small></figcaption>" if small else ""
-        html = f'<figure style="margin: 0">{image}{below}</figure>'
+        html = f'<figure style="margin: 0">{image(fig, alt)}{below}</figure>'
         plain = "\n".join(text for text in words if text)
         display({"text/html": html, "text/plain": plain}, raw=True)
     if "matplotlib.pyplot" in sys.modules:
