@@ -1,4 +1,7 @@
-"""The shell commands: ``python -m alexnet_lab doctor | ledger | train | study``."""
+"""The shell commands: ``python -m alexnet_lab doctor | ledger | train | study``.
+
+For instructors: ``mark`` and ``key``.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import ast
 import importlib
 import inspect
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alexnet_lab.environment import print_with_substitutes
+from alexnet_lab.environment import folder, print_with_substitutes
 
 if TYPE_CHECKING:  # loaded by the commands that need it: doctor runs without PyTorch
     from torch import nn
@@ -61,14 +65,30 @@ FIT = (
     ("optimizer", str, "sgd", "sgd or adamw"),
     ("schedule", str, "one-cycle", "one-cycle, cosine, steps or constant"),
     ("precision", str, "auto", "auto, float32, bfloat16 or float16"),
+    ("resume", str, "exact", "anyway: go on from a checkpoint of other settings"),
+)
+
+
+MARKING = (
+    ("seconds", 20.0, "for a cell, and for an answer"),
+    ("memory", 4.0, "GiB for a notebook"),
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0 if all went well."""
     options = _parser().parse_args(arguments)
+    options.words = sys.argv[1:] if arguments is None else arguments
     try:
-        return options.run(options)
+        status = options.run(options)
+        sys.stdout.flush()  # here, not where Python ends and nobody listens any more
+        return status
+    except KeyboardInterrupt:
+        print(f"{options.command}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `… | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (
         ValueError,
         TypeError,
@@ -113,6 +133,25 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("name", choices=STUDIES)
     study.add_argument("rest", nargs=argparse.REMAINDER, help="NAME --help lists them")
     study.set_defaults(run=_study)
+
+    mark = commands.add_parser(
+        "mark", help="for instructors: mark a folder's notebooks"
+    )
+    mark.add_argument("folder", type=Path, help="NAME.ipynb, or NAME/….ipynb")
+    mark.add_argument("--out", type=Path, required=True, help="the table, as CSV")
+    for name, default, text in MARKING:
+        shown = f"{text} (default: %(default)s)"
+        mark.add_argument(f"--{name}", type=float, default=default, help=shown)
+    text = "run all cells, not only those that the answers need"
+    mark.add_argument("--all", action="store_true", help=text)
+    text = "run students' code without a box: it can do what you can"
+    mark.add_argument("--trusted", action="store_true", help=text)
+    mark.set_defaults(run=_mark)
+
+    key = commands.add_parser("key", help="for instructors: solutions and diagnoses")
+    text = "folder for key.ipynb and key.html (default: %(default)s)"
+    key.add_argument("--out", type=Path, default=Path("build/key"), help=text)
+    key.set_defaults(run=_key)
     return parser
 
 
@@ -123,7 +162,7 @@ def _train_options(train: argparse.ArgumentParser) -> None:
         "folder for checkpoint.pt, weights.pt, history.json and result.json; the same "
         "command goes on where it was interrupted"
     )
-    train.add_argument("--out", type=Path, required=True, help=text)
+    train.add_argument("--out", type=folder, required=True, help=text)
     tempered = ("temperature", float, 1.0, "divides the logits in the loss")
     for name, kind, default, text in (*IMAGES, *FIT, tempered):
         shown = "" if default is None else " (default: %(default)s)"
@@ -234,6 +273,27 @@ def _study(options: argparse.Namespace) -> int:
     return studies.main(options.name, options.rest)
 
 
+def _mark(options: argparse.Namespace) -> int:
+    from alexnet_lab import marking
+    from alexnet_lab.marking.pupil import limit_memory
+    from alexnet_lab.runtime import whole_file
+
+    limit_memory(2 * options.memory)  # of what judges, too: it loads what comes out
+    limits = marking.Limits(options.seconds, options.memory, options.all)
+    marks = marking.mark_folder(options.folder, limits, trusted=options.trusted)
+    with whole_file(options.out) as file:
+        file.write(marking.table(marks).encode("utf-8-sig"))  # as Excel wants it
+    print(marking.tally(marks))
+    return 0
+
+
+def _key(options: argparse.Namespace) -> int:
+    from alexnet_lab import key
+
+    print(*key.write(options.out), sep="\n")
+    return 0
+
+
 def _ledger(options: argparse.Namespace) -> int:
     from alexnet_lab import ledger
 
@@ -284,6 +344,22 @@ def _some_pictures(train: Any) -> Iterable[Any]:
     return (picture[:, ::4, ::4] for picture in train.sample(COLOUR_SAMPLE))
 
 
+def _check_out(out: Path) -> None:
+    """Raise ValueError if a folder holds a record that this command would replace."""
+    from alexnet_lab.data.place import RECORD, ships
+
+    if ships(out):
+        text = "is a record of the course, which `train` leaves alone"
+        raise ValueError(f"{out} {text}; use a folder of your own, data/my_runs/NAME")
+    there = [name for name in RECORD if (out / name).exists()]
+    if there and not (out / "checkpoint.pt").exists():
+        text = (
+            f"holds the result of another run ({', '.join(there)}), which can't go on"
+        )
+        how = "use another folder, or delete it to train anew"
+        raise ValueError(f"{out} {text} without its checkpoint.pt; {how}")
+
+
 def _train(options: argparse.Namespace) -> int:
     import torch
 
@@ -291,6 +367,7 @@ def _train(options: argparse.Namespace) -> int:
     from alexnet_lab.runtime import device, provenance, write_json
     from alexnet_lab.training import checkpoints, distributed
 
+    _check_out(options.out)
     team = distributed.join(device())
     train, validation, test = _batches(options)
     classes = len(train.classes)
@@ -319,7 +396,7 @@ def _train(options: argparse.Namespace) -> int:
     if history.interrupted:
         print("interrupted; the same command goes on from here")
         return 1
-    command = " ".join(["python -m alexnet_lab", *sys.argv[1:]])
+    command = f"python -m alexnet_lab {shlex.join(options.words)}"
     result: dict[str, Any] = {
         **provenance(command, history.machine),
         "training_seconds": round(history.seconds, 1),

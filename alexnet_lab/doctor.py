@@ -10,8 +10,9 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,7 @@ def report() -> Iterator[tuple[str, str]]:
     yield OK, f"{platform.platform()}; {cores}; {memory}"
     yield from _data()
     yield from _speeds(device())
-    yield OK, f"the {budget()!r} budget for notebooks (ALEXNET_LAB_BUDGET changes it)"
+    yield from _budget(budget())
     yield from _room(gib)
 
 
@@ -96,16 +97,24 @@ def _settings() -> Iterator[tuple[str, str]]:
 
 
 def _data() -> Iterator[tuple[str, str]]:
-    from alexnet_lab.data import DataFileError, unpacked
+    """Whether all that ships is there; the errors say how it comes back."""
+    from alexnet_lab.data import DataFileError, photos, unpacked
+    from alexnet_lab.data.cifar import pictures
     from alexnet_lab.data.idx import SHA256
+    from alexnet_lab.data.place import check_runs
 
-    try:
-        for dataset in SHA256:
-            unpacked(dataset)
-    except DataFileError as error:
-        yield BAD, str(error)
-        return
-    yield OK, f"data: {' and '.join(SHA256)} whole, checked against their SHA-256"
+    parts: dict[str, Callable[[], object]]
+    parts = {dataset: partial(unpacked, dataset) for dataset in SHA256}
+    parts |= {"CIFAR-10": pictures, "photographs": photos, "recorded runs": check_runs}
+    whole = []
+    for name, look in parts.items():
+        try:
+            look()
+            whole.append(name)
+        except DataFileError as error:
+            yield BAD, f"{name}: {error}"
+    if whole:
+        yield OK, f"whole, with the right check sums if data sets: {', '.join(whole)}"
 
 
 def _speeds(where: torch.device) -> Iterator[tuple[str, str]]:
@@ -150,6 +159,14 @@ def memory_limit(limits: Path = Path("/sys/fs/cgroup")) -> float | None:
         with suppress(ValueError, OSError):  # "max": no limit
             found.append(int((limits / name).read_text()))
     return min(found) / 2**30 if found else None
+
+
+def _budget(chosen: str) -> Iterator[tuple[str, str]]:
+    text = f"the {chosen!r} budget for notebooks (ALEXNET_LAB_BUDGET changes it)"
+    if chosen == "full":
+        yield NOTE, f"{text}; as a whole they have not run so on a GPU yet"
+    else:
+        yield OK, text
 
 
 def _room(gib: float | None) -> Iterator[tuple[str, str]]:

@@ -9,10 +9,12 @@ Python 3.6: an old Python is told in a sentence that it is too old. Text for out
 that lack characters is here, too.
 """
 
+import argparse
 import codecs
 import os
 import platform
 import sys
+from pathlib import Path
 
 # What makes PyTorch fast on a CPU under Linux; harmless elsewhere. Each is read once,
 # when a process starts, so the package cannot set them: whoever starts a process does.
@@ -111,6 +113,13 @@ def printable(text: str) -> str:
     """The text, with substitutes for what standard output here cannot write."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return text.encode(encoding, ERRORS).decode(encoding)
+
+
+def folder(text: str) -> Path:
+    """A folder that a command line names, `~` being the home folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty; name a folder")
+    return Path(text).expanduser()
 
 
 def print_with_substitutes() -> None:

@@ -1,5 +1,8 @@
 """AlexNet: every figure of the course's tables, and the proofs behind its sentences."""
 
+import ast
+from urllib.error import URLError
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -389,6 +392,10 @@ def published():
     return {k: torch.tensor(values[k]).expand(shapes[k]) for k in shapes}
 
 
+def no_network(*given, **options):
+    raise URLError("Name or service not known")
+
+
 def test_weights_come_from_a_file_or_from_torch_hubs_folder(
     pair, published, tmp_path, monkeypatch
 ):
@@ -397,6 +404,10 @@ def test_weights_come_from_a_file_or_from_torch_hubs_folder(
     with pytest.raises(FileNotFoundError, match="alexnet-owt-7be5be79.pth.*download"):
         load_torchvision_weights(net)
     path = tmp_path / "checkpoints" / "alexnet-owt-7be5be79.pth"
+    with monkeypatch.context() as patch:  # no network; what to do is done by hand
+        patch.setattr("torchvision.models.AlexNet_Weights.get_state_dict", no_network)
+        with pytest.raises(FileNotFoundError, match=f"not known.*put it at {path}"):
+            load_torchvision_weights(net, download=True)
     path.parent.mkdir()
     torch.save(published, path)
     assert load_torchvision_weights(net) is net
@@ -459,11 +470,11 @@ def test_weights_come_out_of_a_model_too(published, tmp_path):
     theirs, net = alexnet(weights=None), alexnet_torchvision()
     load_torchvision_weights(net, theirs)
     assert torch.equal(net.fc7.weight, theirs.classifier[4].weight)
-    torch.save(theirs.features, path := tmp_path / "model.pth")
-    with pytest.raises(
-        ValueError, match="a whole model. If you trust it: .*_only=False"
-    ):
+    torch.save(theirs.features, path := tmp_path / "model'), print('.pth")
+    with pytest.raises(ValueError, match="a whole model. If you trust it: ") as error:
         load_torchvision_weights(net, path)
+    advice = ast.parse(str(error.value).rpartition("it: ")[2], mode="eval").body
+    assert ast.literal_eval(advice.args[0]) == str(path)  # one call, whatever the name
 
 
 def test_other_widths_and_classes_name_the_line_that_helps(published):

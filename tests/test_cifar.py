@@ -1,13 +1,16 @@
 """CIFAR-10: whole, proven, and clear about what is missing, truncated or altered."""
 
 import hashlib
+import os
 import pickle
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.WebPImagePlugin import WebPImageFile
 from torchvision import datasets
 
 from alexnet_lab.data import DataFileError, RandomCrop, cifar, cifar10, data_folder
@@ -144,6 +147,16 @@ def test_a_truncated_sheet_is_named(folder, keep):
         cifar10()
 
 
+@pytest.mark.parametrize("size", [(3200, 3201), (16_000, 16_000)])
+def test_a_sheet_of_another_size_is_not_decoded(folder, monkeypatch, size):
+    sheet = folder / "test_batch.webp"
+    Image.new("RGB", (32, 32)).save(sheet, lossless=True)
+    monkeypatch.setattr(WebPImageFile, "size", size)
+    monkeypatch.setattr(WebPImageFile, "load", lambda image: pytest.fail("decoded"))
+    with pytest.raises(DataFileError, match=r"test_batch\.webp cannot be read"):
+        cifar10()
+
+
 def test_an_altered_sheet_shows_both_hashes(folder):
     sheet = folder / "test_batch.webp"
     Image.new("RGB", (3200, 3200)).save(sheet, lossless=True)
@@ -162,10 +175,10 @@ def test_altered_labels_are_found(folder):
 
 
 def test_a_read_only_folder_serves_without_unpacking(folder, monkeypatch):
-    def refuse(path):
+    def refuse(path, content):
         raise PermissionError(13, "read-only", str(path))
 
-    monkeypatch.setattr(cifar, "whole_file", refuse)
+    monkeypatch.setattr(cifar, "put", refuse)
     assert cifar10().test.count == 10_000
     assert not (folder / "unpacked").exists()
 
@@ -174,6 +187,30 @@ def test_a_damaged_unpacked_file_is_mended_from_the_sheet(folder):
     unpacked = folder / "unpacked" / "test_batch.bin"
     unpacked.parent.mkdir()
     unpacked.write_bytes(b"half")
+    assert cifar10().test.count == 10_000
+    assert unpacked.stat().st_size == 10_000 * 3_073
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_link_in_a_data_folder_is_not_written_through(folder, tmp_path):
+    (mine := tmp_path / "mine.txt").write_text("mine")
+    (folder / "unpacked").mkdir()
+    (folder / "unpacked" / "test_batch.bin").symlink_to(mine)
+    assert cifar10().test.count == 10_000
+    assert mine.read_text() == "mine"
+
+
+def test_an_unpacked_file_that_may_not_be_read_is_made_again(folder, monkeypatch):
+    unpacked, read = folder / "unpacked" / "test_batch.bin", Path.read_bytes
+    unpacked.parent.mkdir()
+    unpacked.write_bytes(b"another user's")
+
+    def refuse(path):
+        if path == unpacked and path.stat().st_size < 100:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
     assert cifar10().test.count == 10_000
     assert unpacked.stat().st_size == 10_000 * 3_073
 

@@ -42,7 +42,7 @@ def test_each_layer_is_timed_and_the_net_is_left_as_it_was() -> None:
     net.fc.eval()
     seconds = layer_seconds(net, IMAGES, repeats=2)
     assert list(seconds) == ["conv", "relu", "pool", "flatten", "drop", "fc"]
-    assert all(0 < value < 1 for value in seconds.values())
+    assert all(value > 0 for value in seconds.values())
     assert hooks(net) == 0
     assert net.training and net.drop.training and not net.fc.training
 

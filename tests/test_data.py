@@ -1,10 +1,12 @@
 """The shipped data: whole, checked, split without overlap, the same for a seed."""
 
 import gzip
+import os
 import shutil
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -105,6 +107,13 @@ def test_a_file_that_is_no_gzip_is_named(folder):
         unpacked("FashionMNIST")
 
 
+def test_no_more_is_unpacked_than_a_file_can_hold(folder, monkeypatch):
+    monkeypatch.setattr(idx, "MOST_BYTES", 100)  # a small one for 50 MB
+    packed(folder).write_bytes(gzip.compress(bytes(1_000_000)))
+    with pytest.raises(DataFileError, match=idx.sha256(bytes(100))):
+        unpacked("FashionMNIST")
+
+
 def test_altered_file_shows_both_hashes(folder):
     content = bytearray(gzip.decompress(packed(folder).read_bytes()))
     content[100] ^= 1
@@ -120,15 +129,41 @@ def test_damaged_unpacked_file_is_mended_from_the_packed_one(folder):
     assert labels(folder).stat().st_size == 10_008
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_link_in_a_data_folder_is_not_written_through(folder, tmp_path):
+    """Who sends a data folder could aim it at any file."""
+    (mine := tmp_path / "mine.txt").write_text("mine")
+    labels(folder).unlink(missing_ok=True)
+    labels(folder).symlink_to(mine)
+    assert unpacked("FashionMNIST") == folder
+    assert mine.read_text() == "mine" and labels(folder).stat().st_size == 10_008
+
+
+def test_an_unreadable_unpacked_file_is_replaced(folder, monkeypatch):
+    """One that another user left, say; the superuser may read it all the same."""
+    read, target = Path.read_bytes, labels(folder)
+    target.write_bytes(b"whatever")
+    target.chmod(0)
+
+    def refuse(path):
+        if path == target and not path.stat().st_mode & stat.S_IRUSR:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert unpacked("FashionMNIST") == folder
+    assert len(target.read_bytes()) == 10_008
+
+
 def test_read_only_folder_works(folder, monkeypatch):
     raw = packed(folder).parent
     raw.chmod(stat.S_IRUSR | stat.S_IXUSR)
     whole_file = idx.whole_file
 
-    def refuse(path):  # root may write anywhere
+    def refuse(path, size):  # root may write anywhere
         if folder in path.parents:
             raise PermissionError(13, "read-only", str(path))
-        return whole_file(path)
+        return whole_file(path, size)
 
     monkeypatch.setattr(idx, "whole_file", refuse)
     try:

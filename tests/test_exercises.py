@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -244,6 +245,27 @@ def test_a_probe_may_say_itself_what_is_wrong() -> None:
     assert diagnose(ex, [3, 4]).status == "right"
 
 
+def leaving(number: int) -> int:
+    raise SystemExit(1)
+
+
+def test_an_answer_that_ends_the_program_is_wrong_and_ends_nothing() -> None:
+    exercise = exercise_for(lambda n: n * n, probe=square_at((2, 3)))
+    verdict = diagnose(exercise, leaving)
+    assert verdict.status == "wrong" and "does not end the program" in verdict.message
+
+
+@pytest.mark.parametrize("expected", [55, 0.5, (1.0, 2.0), "relu", {"a": 1}])
+@pytest.mark.parametrize("shape", [(), (2,)])
+def test_a_tensor_without_numbers_is_wrong_and_told(
+    expected: Any, shape: tuple[int, ...]
+) -> None:
+    meta = torch.empty(shape, device="meta")
+    for answer in (meta, [meta, meta], {"a": meta}):
+        assert diagnose(exercise_for(expected), answer).status == "wrong"
+    assert "no numbers" in diagnose(exercise_for((1.0, 2.0)), meta[None]).message
+
+
 def test_wrong_kind_is_named_rather_than_the_error_it_causes() -> None:
     exercise = exercise_for(abs, probe=square_at((2,)), form="a function")
     assert diagnose(exercise, 4).message == "Expected a function, got the number 4."
@@ -293,9 +315,18 @@ def test_a_function_that_goes_wrong_in_a_common_way(answer: Any, says: str) -> N
     assert verdict.status == "wrong" and says in verdict.message
 
 
-def test_a_function_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN])
+def test_a_function_without_end_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, handler: Any
+) -> None:
+    """Also where interrupts are ignored, as in what nohup started."""
     monkeypatch.setattr(running, "SECONDS", 0.2)
-    verdict = diagnose(exercise_for(first, probe=probe_rows), endless)
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        verdict = diagnose(exercise_for(first, probe=probe_rows), endless)
+        assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert verdict.status == "wrong" and "still running" in verdict.message
 
 
@@ -360,7 +391,7 @@ def test_hints_come_one_at_a_time_and_begin_again(
     assert [line[7:] for line in said] == [
         "(1 of 2) Think again.",
         "(2 of 2) And again.",
-        "That was the last hint; the solution stands below.",
+        "That was the last hint.",
         "(1 of 2) Think again.",
     ]
 
@@ -535,11 +566,31 @@ def test_check_prints_each_verdict(
 
 
 @pytest.mark.parametrize("answer", [56, ..., "x"])
-def test_strict_mode_raises(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
-    monkeypatch.setenv("ALEXNET_LAB_STRICT", "1")
+@pytest.mark.parametrize("strict", ["1", "true", " True "])
+def test_strict_mode_raises(
+    monkeypatch: pytest.MonkeyPatch, answer: Any, strict: str
+) -> None:
+    monkeypatch.setenv("ALEXNET_LAB_STRICT", strict)
     with pytest.raises(AssertionError, match=r"^00\.1: \S"):
         check("00.1", answer)
     check("00.1", 784)
+
+
+@pytest.mark.parametrize("strict", ["", "0", "false", "False"])
+def test_without_strict_mode_a_wrong_answer_raises_nothing(
+    monkeypatch: pytest.MonkeyPatch, strict: str
+) -> None:
+    monkeypatch.setenv("ALEXNET_LAB_STRICT", strict)
+    check("00.1", 56)
+
+
+@pytest.mark.parametrize("strict", ["yes", "2", "off"])
+def test_an_unclear_strict_mode_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, strict: str
+) -> None:
+    monkeypatch.setenv("ALEXNET_LAB_STRICT", strict)
+    with pytest.raises(ValueError, match=f"STRICT='{strict}'; use 0 or 1"):
+        check("00.1", 784)
 
 
 @pytest.mark.parametrize(

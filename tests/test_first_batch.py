@@ -100,6 +100,8 @@ REFUSED = {
         net(), {"image": images(), "label": labels()},
         r'dictionary of image, label.*\[\(b\["image"\], b\["label"\]\) for b in'),
     "a tensor": (net(), images(), r"a batch is \(Tensor\), not two tensors"),
+    "not finite": (
+        net(), (images() / (images() > 0), labels()), r"not finite.*to_num\(0, 0, 0\)"),
     "labels as a list": (net(), (images(), [1] * 16), r"\(Tensor, list\), not two"),
     "another size": (
         lenet5(), GOOD, r"\(1, 12, 12\) do not go through: .*expects 400 features"),
@@ -132,17 +134,66 @@ def test_the_first_batch_is_told_in_words_and_nothing_is_changed(kind):
 
 
 @pytest.mark.parametrize(
+    "kind",
+    ["no channels", "uint8", "float64", "labels from 1", "one-hot", "one-hot, float",
+     "int32", "float labels", "a column", "not finite"],
+)  # fmt: skip
+def test_the_line_that_mends_it_does(kind):
+    network, (given, classes), _ = REFUSED[kind]
+    with pytest.raises(ValueError) as error:
+        train(network, [(given, classes)])
+    line = str(error.value).rpartition("Write ")[2].partition(", or ")[0]
+    mended = eval(line, {"images": given, "labels": classes})
+    pair = (mended, classes) if line.startswith("images") else (given, mended)
+    assert len(train(network, [pair]).epochs) == 1
+
+
+def test_the_lines_that_make_something_do():
+    names = {"torch": torch, "nn": nn, "images": images(), "labels": labels()}
+    names["dataset"] = TensorDataset(*GOOD)
+    for wrong in (TensorDataset(*GOOD), GOOD):
+        with pytest.raises(ValueError) as error:
+            train(net(), wrong)
+        loader = eval(str(error.value).rpartition("Write ")[2], names)
+        assert len(train(net(), loader).epochs) == 1
+    with pytest.raises(ValueError) as error:
+        train(net(), [GOOD], loss=F.cross_entropy)
+    loss = eval(str(error.value).rpartition("loss=")[2], names)
+    assert len(train(net(), [GOOD], loss=loss).epochs) == 1
+
+
+@pytest.mark.parametrize(
     ("network", "batches", "says"),
     [
         (net, [GOOD], "no network that was built.*net = net"),
         (Views, [GOOD], r"Views is no network that was built. Write net = Views\(\)"),
         (net(), TensorDataset(*GOOD), r"single images; .*DataLoader\(dataset, batch"),
         (net(), iter([GOOD]), "needs a length"),
+        (net(), GOOD, r"training set is no batches .*TensorDataset\(images, labels\)"),
+        (net(), images(), "training set is no batches of images with labels, but"),
     ],
 )  # fmt: skip
 def test_arguments_that_are_something_else(network, batches, says):
     with pytest.raises(ValueError, match=says):
         train(network, batches)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"loss": nn.CrossEntropyLoss}, r"Write loss=CrossEntropyLoss\(\)"),
+        ({"loss": F.cross_entropy}, r"cross_entropy .*loss=nn\.CrossEntropyLoss\(\)"),
+        ({"validation": GOOD}, "the validation set is no batches of images with la"),
+        ({"validation": TensorDataset(*GOOD)}, "a Dataset gives single images"),
+        ({"resume": True}, "resume=True; use exact or anyway"),
+    ],
+)  # fmt: skip
+def test_options_that_are_something_else_are_told_before_training(options, says):
+    network = net()
+    before = state_of(network)
+    with pytest.raises(ValueError, match=says):
+        train(network, [GOOD], **options)
+    assert_unchanged(network, before)
 
 
 def with_norm():

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 import subprocess
 import sys
 import warnings
+import zlib
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -15,7 +18,13 @@ import torch
 from PIL import Image
 from torch import nn
 
-from alexnet_lab.data import DataFileError, RandomFlip, image_folder, imagenette
+from alexnet_lab.data import (
+    DataFileError,
+    RandomFlip,
+    image_folder,
+    imagenette,
+    pictures,
+)
 from alexnet_lab.data.pictures import PictureError, read_picture
 from alexnet_lab.training import evaluate, fit
 
@@ -460,7 +469,42 @@ def test_fit_trains_and_resumes_on_a_folder(split, tmp_path):
     assert evaluate(net, test).accuracy == 1
 
 
+# ---------------------------------------------------------------------------- links
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_links_are_followed_and_those_to_nothing_named(flat, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    class_of(elsewhere, "green", 4, GREEN)
+    (flat / "green").symlink_to(elsewhere / "green")
+    train, validation, test = image_folder(flat, **PLAIN)
+    assert train.classes == ("blue", "green", "red")
+    assert train.count + validation.count + test.count == 24
+    (elsewhere / "green").rename(elsewhere / "moved")
+    (flat / ".lock").symlink_to(elsewhere / "hidden")
+    with pytest.raises(DataFileError, match="links to what is not there: green. Mend"):
+        image_folder(flat, **PLAIN)
+    (flat / "green").unlink()  # as advised
+    assert image_folder(flat, **PLAIN).train.classes == ("blue", "red")
+
+
 # ----------------------------------------------------------------------- imagenette
+def test_imagenette_without_a_network_says_what_to_do_instead(tmp_path, monkeypatch):
+    def refuse(*given, **options):
+        raise URLError("Name or service not known")
+
+    monkeypatch.setenv("ALEXNET_LAB_DATA", str(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr("torchvision.datasets.imagenette.Imagenette._download", refuse)
+        with pytest.raises(DataFileError, match="did not come .*not known") as error:
+            imagenette(download=True)
+    name, folder = re.search(
+        r"Get (\S+)\.tgz .* in (\S+)\.$", str(error.value)
+    ).groups()
+    for part, count in (("train", 3), ("val", 1)):  # what the archive holds
+        for kind in ("n01440764", "n03888257"):
+            class_of(Path(folder) / name / part, kind, count, kind="JPEG")
+    assert imagenette(image_size=32).train.count == 4
+
+
 def test_imagenette_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setenv("ALEXNET_LAB_DATA", str(tmp_path))
     with pytest.raises(DataFileError, match=r"imagenette\(download=True\)"):
@@ -588,3 +632,61 @@ def test_pictures_in_two_sets_are_counted(split):
     (split / "val/red/copy.jpg").unlink()
     (split / "test/blue/mislabelled.jpg").unlink()
     assert image_folder(split, **PLAIN).train.remarks == []
+
+
+# ------------------------------------------------------- from somebody who means harm
+def png_of(path: Path, width: int, height: int) -> Path:
+    """A file of 60 bytes that says it holds a picture of this size."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    crc = struct.pack(">I", zlib.crc32(chunk))
+    length = struct.pack(">I", len(header))
+    data = b"\0\0\0\x0aIDATxxxxxxxxxxxxxx"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + length + chunk + crc + data)
+    return path
+
+
+def test_a_small_file_of_a_huge_picture_is_refused_before_it_is_decoded(tmp_path):
+    bomb = png_of(tmp_path / "a.png", 11_000, 9_000)
+    with (
+        pytest.warns(Image.DecompressionBombWarning),
+        pytest.raises(PictureError, match="too large a picture: 11,000×9,000 pixels"),
+    ):
+        read_picture(bomb)
+    with pytest.raises(PictureError, match="exceeds limit"):
+        read_picture(png_of(tmp_path / "b.png", 50_000, 50_000))
+
+
+def test_a_large_photograph_is_read_smaller(tmp_path, monkeypatch):
+    path = picture(tmp_path / "a.jpg", size=(1_600, 1_200))
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 1_000_000)
+    assert read_picture(path, 64).shape == (3, 150, 200)
+    with pytest.raises(PictureError, match="too large"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("kind", ["EPS", "PCX"])
+def test_a_name_opens_no_other_format(tmp_path, kind):
+    """Pillow goes by the content, and would hand PostScript to a program."""
+    path = tmp_path / "cat.jpg"
+    Image.new("RGB", (48, 40)).save(path, kind)
+    with pytest.raises(PictureError, match="cannot identify"):
+        read_picture(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such names are refused")
+def test_names_that_would_steer_a_terminal_are_spelt_out(flat):
+    red = flat / "\x1b[31m<b>red\udcff"
+    (flat / "red").rename(red)
+    (red / "\x1b[2Jnotes.\x1b[2J").write_text("no picture")
+    for file in red.glob("*.jpg"):
+        file.write_bytes(b"<script>")
+    parts = image_folder(flat, **PLAIN, num_workers=0)
+    with pytest.warns(UserWarning) as caught:
+        list(parts.validation)
+    said = f"{parts.train}{caught[0].message}"
+    assert "\\x1b[31m<b>red\\udcff" in said and "\x1b" not in said
+    said.encode()  # and any terminal can show them
+    with pytest.raises(DataFileError, match=r"\\x1b.2J") as error:
+        image_folder(red, **PLAIN)
+    assert "\x1b[2J" not in str(error.value)

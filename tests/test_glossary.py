@@ -48,5 +48,5 @@ def test_the_sheet_prints_on_one_page(tmp_path: Path) -> None:
     pdf = tmp_path / "sheet.pdf"
     options = "--headless --no-sandbox --disable-gpu --no-pdf-header-footer"
     command = ["chromium", *options.split(), f"--print-to-pdf={pdf}", str(SHEET)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, check=True, capture_output=True, timeout=1800)
     assert len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf.read_bytes())) == 1

@@ -1,16 +1,25 @@
 """The ledger on known networks: every figure of the paper, and every error."""
 
-import time
 import warnings
 from collections import OrderedDict
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from alexnet_lab.arithmetic import Ledger, LedgerError, Step, ledger, rule, rule_of
+from alexnet_lab.arithmetic import (
+    Ledger,
+    LedgerError,
+    Step,
+    UnknownLayerError,
+    as_sequential,
+    ledger,
+    rule,
+    rule_of,
+)
 from alexnet_lab.arithmetic.layers import unchanged
 
 
@@ -319,6 +328,94 @@ def test_a_layer_that_stands_twice_counts_once():
     assert led.verify().exact
 
 
+def test_weights_that_two_layers_share_count_once():
+    one, two = nn.Linear(100, 100), nn.Linear(100, 100)
+    two.weight = one.weight
+    net = nn.Sequential(OrderedDict(one=one, act=nn.ReLU(), two=two))
+    led = ledger(net, (100,))
+    assert led.total_parameters == sum(p.numel() for p in net.parameters()) == 10_200
+    assert [row.parameters for row in led] == [10_100, 0, 100]
+    working = "(100 + 1)·100 − 10,000 shared with one = 100"
+    assert led["two"].parameters_formula == working
+    assert led["two"].macs == 10_000 and working in str(led) and "10,200" in str(led)
+    assert led.verify().exact and "10,200: exact" in str(led.verify())
+
+
+def test_convolutions_that_share_all_their_weights():
+    one, two = nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3, padding=1)
+    two.weight, two.bias = one.weight, one.bias
+    led = ledger(nn.Sequential(one, two, nn.Sequential(two)), (4, 8, 8))
+    assert [row.parameters for row in led] == [148, 0, 0]
+    assert led.verify().exact
+
+
+def test_frozen_weights_count_too():
+    net = nn.Sequential(nn.Linear(4, 3).requires_grad_(False), nn.Linear(3, 2))
+    assert ledger(net, (4,)).total_parameters == 15 + 8
+
+
+class Scaled(nn.Sequential):
+    def __init__(self, *layers):
+        super().__init__(*layers)
+        self.scale = nn.Parameter(torch.ones(3))
+
+
+@pytest.mark.parametrize("where", ["alone", "within"])
+def test_a_parameter_of_no_layer_is_not_left_out_in_silence(where):
+    net = Scaled(nn.Linear(4, 3))
+    net = nn.Sequential(net, nn.ReLU()) if where == "within" else net
+    says = "Scaled holds a parameter of its own, scale, which no layer counts"
+    with pytest.raises(UnknownLayerError, match=says):
+        ledger(net, (4,))
+
+
+@pytest.mark.filterwarnings("ignore")  # PyTorch would rather have torch.export
+@pytest.mark.parametrize("how", ["trace", "script", "a part of it"])
+def test_what_torch_jit_made_is_refused_in_words(how):
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU())
+    made = (
+        torch.jit.script(net)
+        if how == "script"
+        else torch.jit.trace(net, torch.zeros(1, 1, 8, 8))
+    )
+    made = nn.Sequential(made, nn.Flatten()) if how == "a part of it" else made
+    for use in (ledger, as_sequential):
+        with pytest.raises(UnknownLayerError, match=r"as it was before torch\.jit"):
+            use(made, (1, 8, 8))
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8])
+def test_numpy_s_integers_are_integers(kind):
+    led = ledger(lenet5(), (1, kind(28), kind(28)))
+    assert led.total_parameters == 61_706 and led.input_shape == (1, 28, 28)
+    assert type(led[-1].macs) is int
+    with pytest.raises(TypeError, match="whole numbers"):
+        ledger(lenet5(), (1, np.float64(28), 28))
+    with pytest.raises(TypeError, match="whole numbers"):
+        ledger(lenet5(), (True, 28, 28))
+
+
+def pruned(*names):
+    from torch.nn.utils import prune
+
+    layer = nn.Conv2d(2, 4, 3)
+    for name in names:
+        prune.l1_unstructured(layer, name, amount=0.5)
+    return layer
+
+
+@pytest.mark.parametrize("names", [["weight"], ["bias"], ["weight", "bias"]])
+def test_the_advice_for_pruned_layers_leads_to_exact_rows(names):
+    layer = pruned(*names)
+    for _ in names:
+        with pytest.raises(UnknownLayerError, match="Take that off first") as error:
+            ledger(nn.Sequential(layer), (2, 8, 8))
+        exec(
+            str(error.value).rpartition("first: ")[2], {"torch": torch, "layer": layer}
+        )
+    assert ledger(nn.Sequential(layer), (2, 8, 8)).verify().exact
+
+
 def test_rows_by_name_and_by_place():
     led = ledger(lenet5(), (1, 28, 28))
     assert isinstance(led, Ledger) and len(led) == len(led.rows) == 12
@@ -374,18 +471,22 @@ class NoOperation(TorchDispatchMode):
         raise AssertionError(f"the ledger ran {func}")
 
 
-def test_a_ledger_runs_no_operation_and_takes_milliseconds():
+def test_a_ledger_runs_no_operation():
     net = alexnet()
     with NoOperation():
         with pytest.raises(AssertionError):
             torch.empty(1)  # the guard itself works
-        start = time.perf_counter()
         led = ledger(net, (3, 227, 227))
-        seconds = time.perf_counter() - start
         assert "60,965,224" in str(led) and led._repr_html_() and led.minimum_input
         with pytest.raises(LedgerError):
             ledger(net, (3, 224, 224))
-    assert seconds < 0.05
+
+
+def test_names_of_layers_are_text_not_html():
+    evil = "<img src=x onerror=alert(1)>"
+    kind = type("<script>", (nn.ReLU,), {})
+    html = ledger(nn.Sequential(OrderedDict({evil: kind()})), (1, 4, 4))._repr_html_()
+    assert "&lt;img src=x" in html and "<img" not in html and "<script" not in html
 
 
 def test_text_is_narrow_and_complete():

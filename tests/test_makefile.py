@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PAGES = "alexnet_lab/plots/pages"
 pytestmark = pytest.mark.skipif(
     os.name == "nt" or not shutil.which("make"), reason="needs make"
 )
@@ -52,7 +53,10 @@ def course(tmp_path):
     python = tmp_path / "python3"
     real = getattr(sys, "_base_executable", sys.executable)
     python.write_text(PYTHON.format(python=real, module=MODULE))
-    python.chmod(0o755)
+    npx = tmp_path / "npx"
+    npx.write_text('#!/bin/sh\necho "$PWD/.venv|||npx $*" >>"$LOG"\n')
+    for stand_in in (python, npx):
+        stand_in.chmod(0o755)
     return folder
 
 
@@ -63,7 +67,7 @@ def make(folder, *arguments, expect=0):
     result = subprocess.run(
         ["make", f"PYTHON={folder.parents[1] / 'python3'}", *arguments],
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "LOG": str(log)},
+        env={"PATH": f"{log.parent}:{os.environ['PATH']}", "LOG": str(log)},
         capture_output=True,
         text=True,
     )
@@ -84,7 +88,10 @@ def test_environment_is_built_once_and_used(course):
     _, lines = make(course, "lab", "LAB_ARGS=--no-browser")
     assert [c for *_, c in lines] == ["jupyterlab --no-browser notebooks"]
     _, lines = make(course, "lint")
-    assert [c for *_, c in lines] == ["ruff check .", "ruff format --check .", "mypy"]
+    *python, asked, pages = [c for *_, c in lines]
+    assert python == ["ruff check .", "ruff format --check .", "mypy"]
+    assert asked == "npx --yes eslint@9 --version"
+    assert pages == f"{asked[:-10]} --config tools/eslint.config.mjs {PAGES}"
     os.utime(course / "requirements.txt", (2**31, 2**31))
     said, lines = make(course, "test")
     assert [c.split()[0] for *_, c in lines] == ["pip", "ipykernel", "pytest"]
@@ -114,9 +121,26 @@ def test_environment_that_was_left_half_built_is_built(course):
 
 def test_python_without_pytorch_is_refused_before_pip(course):
     file = course / "alexnet_lab" / "environment.py"
-    file.write_text(file.read_text().replace("(3, 14)", "(3, 9)"))
+    text = file.read_text(encoding="utf-8").replace("(3, 14)", "(3, 9)")
+    file.write_text(text, encoding="utf-8")
     said, lines = make(course, "test", expect=2)
     assert lines == [] and "make ANYWAY=1" in said
     assert not (course / ".venv").exists()
     said, lines = make(course, "test", "ANYWAY=1")
     assert lines[0][-1].startswith("pip install")
+
+
+def test_slides_and_site_install_what_they_need_once(course):
+    shutil.copy(ROOT / "requirements-teach.txt", course)
+    (course / "tools").mkdir()
+    for name in ("decks", "course_site", "figures"):
+        (course / "tools" / f"{name}.py").write_text(MODULE)
+    _, lines = make(course, "slides")
+    assert [command for *_, command in lines][-2:] == [
+        "pip install -r requirements-teach.txt",
+        "decks",
+    ]
+    _, lines = make(course, "site", "SITE_ARGS=--whole")
+    assert [command for *_, command in lines] == ["course_site --whole"]
+    _, lines = make(course, "figures")
+    assert [command for *_, command in lines] == ["figures"]

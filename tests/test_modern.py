@@ -110,6 +110,18 @@ def test_residual_takes_the_wider_window():
     assert ledger(Residual(narrow, wide), (2, 9, 9))[0].receptive_field == 5
 
 
+def test_residual_whose_ways_pad_on_opposite_sides_sees_what_both_see():
+    above = nn.Sequential(nn.ZeroPad2d((2, 0, 2, 0)), nn.Conv2d(1, 1, 3))
+    below = nn.Sequential(nn.ZeroPad2d((0, 2, 0, 2)), nn.Conv2d(1, 1, 3))
+    net = nn.Sequential(Residual(above, below))
+    row = ledger(net, (1, 9, 9))[0]
+    assert row.receptive_field == 5 and row.sees(4, 4) == (2, 2, 5, 5)
+    image = torch.ones(1, 1, 9, 9, requires_grad=True)
+    net(image)[0, 0, 4, 4].backward()
+    rows, columns = image.grad[0, 0].nonzero().T
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (2, 6, 2, 6)
+
+
 def test_residual_on_features():
     row = ledger(Residual(nn.Linear(5, 5)), (5,))[0]
     assert (row.parameters, row.macs, row.receptive_field) == (30, 25, None)

@@ -505,6 +505,7 @@ def test_good_form_has_no_problems() -> None:
     assert form_problems(small(), FORM_PATH) == []
 
 
+ALONE = "=== code setup -\nimport os\nfrom alexnet_lab import x\n\n=== code pixels -"
 LONG_PROSE = "word " * 101
 LONG_CODE = "\n".join(f"x{n} = {n}" for n in range(21))
 
@@ -530,9 +531,11 @@ LONG_CODE = "\n".join(f"x{n} = {n}" for n in range(21))
         ("versions outputs-vary", "outputs-vary", "not the one tagged versions"),
         ('"Python"', '"/home/ada/data"', "closing: a machine's path, /home/ada/data"),
         ('"Python"', f'"{ROOT}"', "closing: a machine's path"),
+        ("# How", "## How", "title: 'How.*' skips a level of headings"),
         ("# How", "![](a.png)", "title: no alternative text for a.png"),
         ("# How", "<img src='a'>", "title: no alternative text in <img"),
         ("# How", "[next](99_none.ipynb)", "title: the link to 99_none.ipynb leads"),
+        ("=== code pixels -", ALONE, "cell setup: above the first import .* # Not"),
     ],
 )
 def test_broken_form_is_reported(old: str, new: str, message: str) -> None:
@@ -566,6 +569,10 @@ def test_form_of_outputs_is_checked() -> None:
     assert "the output is an error, NameError" in problems
     picture.data["text/html"] = tag.replace('""', '"A line that rises."')
     assert "alternative text" not in "\n".join(form_problems(notebook, FORM_PATH))
+    picture.data["text/html"] = tag.replace('""', f'"{"word " * 61}"')
+    assert "61 words of alternative text" in "\n".join(
+        form_problems(notebook, FORM_PATH)
+    )
 
 
 def test_format_and_slide_marks_are_checked() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -191,3 +192,13 @@ def test_without_git_no_command_of_its_is_shown(clone, monkeypatch):
     monkeypatch.setenv("PATH", str(clone))
     with pytest.raises(DataFileError, match="Get the course again"):
         labels(clone)
+
+
+def test_git_starts_no_program_that_a_folder_names(clone):
+    """Who sends a folder with data can send its .git/config along."""
+    started = clone / "started"
+    git(clone, "config", "core.fsmonitor", f"touch {shlex.quote(str(started))}; false")
+    (clone / PACKED).unlink()
+    with pytest.raises(DataFileError, match="checkout -- "):
+        labels(clone)
+    assert not started.exists()

@@ -421,4 +421,4 @@ def test_settings_stay_unless_use_style_is_called():
         assert len(matplotlib.rcParams["axes.prop_cycle"]) == 6
         assert "matplotlib.pyplot" not in sys.modules
     """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=1800)

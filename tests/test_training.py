@@ -1,6 +1,7 @@
 """fit, evaluate and History: exact counting, exact resume, nothing lost."""
 
 import os
+import re
 import signal
 import threading
 
@@ -148,19 +149,20 @@ class StopAt:
     """Batches that send a real Ctrl-C while a given batch is being served."""
 
     def __init__(self, data, epoch, batch):
-        self.data, self.at = data, (epoch, batch)
-        self.batch_size, self.count = data.batch_size, data.count
-        self.classes = data.classes
+        self.inner, self.at = data, (epoch, batch)
+
+    def __getattr__(self, name):  # says of itself what the data say
+        return getattr(self.inner, name)
 
     def __len__(self):
-        return len(self.data)
+        return len(self.inner)
 
     def set_epoch(self, epoch):
         self.epoch = epoch
-        self.data.set_epoch(epoch)
+        self.inner.set_epoch(epoch)
 
     def batches_from(self, start):
-        for number, pair in enumerate(self.data.batches_from(start), start):
+        for number, pair in enumerate(self.inner.batches_from(start), start):
             if (self.epoch, number) == self.at:
                 os.kill(os.getpid(), signal.SIGINT)
             yield pair
@@ -198,7 +200,8 @@ def test_resume_with_a_shuffling_dataloader(tmp_path, monkeypatch):
         return torch.utils.data.DataLoader(dataset, batch_size=32, shuffle=True)
 
     class Failing:
-        batch_size = 32
+        def __getattr__(self, name):
+            return getattr(loader(), name)
 
         def __len__(self):
             return 7
@@ -232,7 +235,7 @@ def test_interrupt_without_checkpoint_keeps_the_weights():
 def test_interrupt_in_a_thread_hands_back_the_history():
     class Raising(StopAt):
         def batches_from(self, start):
-            for number, pair in enumerate(self.data.batches_from(start), start):
+            for number, pair in enumerate(self.inner.batches_from(start), start):
                 if (self.epoch, number) == self.at:
                     raise KeyboardInterrupt
                 yield pair
@@ -265,11 +268,16 @@ def test_another_run_s_checkpoint_is_refused(tmp_path):
     train(small_net(), checkpoint=path)
     with pytest.raises(CheckpointError, match=r"learning_rate: 0\.1 there, 0\.2 here"):
         train(small_net(), checkpoint=path, learning_rate=0.2)
-    with pytest.raises(CheckpointError, match="another network"):
+    with pytest.raises(
+        CheckpointError, match=r"network: '\(1\): Linear\(in_features=16"
+    ):
         train(nn.Sequential(nn.Flatten(), nn.Linear(16, 3)), checkpoint=path)
     same_shapes = small_net()
     same_shapes[2] = nn.Tanh()
-    with pytest.raises(CheckpointError, match="another network"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"network: '\(2\): ReLU\(\)' there, '\(2\): Tanh\(\)' here",
+    ):
         train(same_shapes, checkpoint=path)
     with pytest.raises(CheckpointError, match="images: 200 there, 199 here"):
         train(small_net(), small_data(199, shuffle=True), checkpoint=path)
@@ -279,7 +287,9 @@ def test_two_schedules_of_one_name_are_two_runs(tmp_path):
     path = tmp_path / "run.pt"
     train(small_net(), checkpoint=path, schedule=lambda progress: 1 - progress)
     train(small_net(), checkpoint=path, schedule=lambda progress: 1 - progress)
-    with pytest.raises(CheckpointError, match="another rates"):
+    with pytest.raises(
+        CheckpointError, match=r"rates: \[0.875, .* there, \[1.0, .* here"
+    ):
         train(small_net(), checkpoint=path, schedule=lambda progress: 1.0)
 
 
@@ -384,18 +394,40 @@ def test_a_checkpoint_is_whole_or_not_there(tmp_path, monkeypatch):
 def test_divergence_stops_with_advice(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "SAVE_EVERY", 0)
     path = tmp_path / "run.pt"
-    bad = small_data(shuffle=True)
+    spoilt, data = small_net(), small_data(shuffle=True)
 
-    def poison(images, generator):
-        return images * float("nan") if bad.epoch == 3 else images
+    def poison(module, given, output):
+        return output * float("nan") if data.epoch == 3 and module.training else output
 
-    bad.augment = poison
+    spoilt.register_forward_hook(poison)
     with pytest.raises(TrainingDiverged, match="learning rate") as error:
-        train(small_net(), bad, checkpoint=path)
+        train(spoilt, data, checkpoint=path)
     assert "try 0.01" in str(error.value) and "its last save" in str(error.value)
     assert len(error.value.history.epochs) == 2
     weights = checkpoints.load(path)["net"].values()
     assert all(torch.isfinite(w).all() for w in weights)
+
+
+@pytest.mark.parametrize("which", ["training", "validation"])
+def test_images_that_are_no_numbers_are_not_blamed_on_the_rate(which):
+    """One batch of them, the fifth of seven; the first one is looked at by itself."""
+    good, bad = (small_data(200, shuffle=which == "training") for _ in range(2))
+    plain = bad.prepare
+
+    def prepare(images, generator=None):
+        bad.served = getattr(bad, "served", 0) + 1
+        spoils = bad.served in (5, 8)  # 8: the fifth is asked for once more
+        return plain(images, generator) * (float("nan") if spoils else 1)
+
+    bad.prepare = prepare
+    sets = (bad, good) if which == "training" else (good, bad)
+    if which == "validation":
+        bad.prepare = lambda images, generator=None: plain(images) * float("nan")
+    with pytest.raises(TrainingDiverged) as error:
+        fit(small_net(), *sets, learning_rate=0.1, quiet=True, device="cpu")
+    place = {"training": "Batch 5", "validation": "Batch 1"}[which]
+    assert f"{place} of the {which} set has images that are not f" in str(error.value)
+    assert "learning rate" not in str(error.value)
 
 
 def test_decay_falls_on_weights_only():
@@ -432,6 +464,33 @@ def test_history_survives_json(tmp_path):
     history = train(small_net(), epochs=2)
     history.save(tmp_path / "h.json")
     assert History.load(tmp_path / "h.json") == history
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<html>404</html>",
+        "[" * 100_000,
+        "[1, 2]",
+        '{"epochs": 3}',
+        '{"epochs": [{"epoch": 1}]}',
+        '{"epochs": [], "colour": "red"}',
+    ],
+)
+def test_json_that_is_no_history_is_refused(tmp_path, text):
+    (tmp_path / "h.json").write_text(text)
+    with pytest.raises(ValueError, match=r"h\.json is no history of fit"):
+        History.load(tmp_path / "h.json")
+
+
+def test_a_record_of_other_things_is_refused(tmp_path):
+    history = train(small_net())
+    history.save(tmp_path / "h.json")
+    text = (tmp_path / "h.json").read_text(encoding="utf-8")
+    changed = re.sub('"train_loss": [^,]*', '"train_loss": "<script>"', text)
+    (tmp_path / "h.json").write_text(changed, encoding="utf-8")
+    with pytest.raises(ValueError, match="no history of fit"):
+        History.load(tmp_path / "h.json")
 
 
 @pytest.mark.parametrize("there, here", [(2.0, 0.1), (0.1, 2.0)])

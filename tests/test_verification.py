@@ -9,7 +9,7 @@ from torch import nn
 from torchinfo import summary
 
 from alexnet_lab import torchinfo_text
-from alexnet_lab.arithmetic import Step, ledger, rule, rule_of
+from alexnet_lab.arithmetic import Step, ledger, rule, rule_of, verification
 from alexnet_lab.arithmetic.verification import _differences
 
 
@@ -56,6 +56,23 @@ def test_verify_knows_both_ways_of_counting_a_linear_layer(macs, differences):
         output_size=(1, 3, 5, 2), num_params=10, is_recursive=False, macs=macs
     )
     assert len(_differences(row, info)) == differences
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_verify_knows_both_ways_of_counting_tied_weights(monkeypatch, once):
+    """Up to release 1.8.0 torchinfo counts them in each layer, later once."""
+    net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
+    net[2].weight = net[0].weight
+    run = verification._summary
+
+    def summary_of_later(*arguments):
+        found = run(*arguments)
+        found[-1].num_params -= 16 * once
+        return found
+
+    monkeypatch.setattr(verification, "_summary", summary_of_later)
+    book = ledger(net, (4,))
+    assert book.total_parameters == 24 and book.verify().exact
 
 
 class Noisy(nn.Module):

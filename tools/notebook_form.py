@@ -25,7 +25,11 @@ MOST_COLUMNS = 88
 MOST_WORDS = 100  # of prose, on a slide
 MOST_ASSERTIONS = 3  # in sight, in a notebook
 MOST_MINUTES = 45  # of the core, exercises apart
+MOST_ALT_WORDS = 60  # more is read aloud for longer than one listens
 PREDICT = "Predict before you run"
+ALONE = (
+    "# Not found? Fetch the whole course, as its README.md says, and choose its kernel."
+)
 
 FENCE = re.compile(r"^(```|~~~).*?^\1[ \t]*$", re.DOTALL | re.MULTILINE)
 INLINE_CODE = re.compile(r"(`+)[^`].*?\1")
@@ -34,6 +38,9 @@ TABLE_ROW = re.compile(r"^[ \t]*\|.*$", re.MULTILINE)
 FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$", re.DOTALL)
 HTML_TAG = re.compile(r"</?[A-Za-z][^>]*>")
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(\s*<?([^)\s>]*)>?(?:\s+\"[^\"]*\")?\s*\)")
+PACKAGE = re.compile(r"(from|import) alexnet_lab\b")
+ALT = re.compile(r"\balt=([\"'])(.*?)\1", re.DOTALL)
+HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 WORD = re.compile(r"[^\W_]\S*")
 CHECK_CALL = re.compile(r"""\bcheck\(\s*(["'])(.+?)\1\s*,""")
 MACHINE_PATH = re.compile(
@@ -107,6 +114,17 @@ def tidy_cells(notebook: NotebookNode, path: Path) -> Iterator[str]:
                 yield f"cell {cell.id}: {len(line)} columns in {line.strip()[:40]!r}…"
 
 
+def headings_in_order(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """A heading lies at most one level below the one before: readers jump by them."""
+    level = 0
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for marks, title in HEADING.findall(FENCE.sub(" ", cell.source)):
+                if len(marks) > level + 1:
+                    yield f"cell {cell.id}: {title!r} skips a level of headings"
+                level = len(marks)
+
+
 def slides_are_short(notebook: NotebookNode, path: Path) -> Iterator[str]:
     """A slide, until the next slide or subslide, has few words of prose."""
     first, words = None, 0
@@ -177,6 +195,15 @@ def core_is_short(notebook: NotebookNode, path: Path) -> Iterator[str]:
     core = times(notebook).core
     if core > MOST_MINUTES:
         yield f"the core takes {core} minutes, over {MOST_MINUTES}"
+
+
+def helps_without_the_course(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """Opened alone, it says what to do: an error shows the line above its own."""
+    for cell in notebook.cells:
+        lines = cell.source.split("\n") if cell.id == "setup" else []
+        starts = [i for i, line in enumerate(lines) if PACKAGE.match(line)]
+        if starts and ALONE not in lines[: starts[0]][-1:]:
+            yield f"cell {cell.id}: above the first import of the package goes: {ALONE}"
 
 
 # -------------------------------------------------------------------------- exercises
@@ -296,6 +323,12 @@ def images_described(notebook: NotebookNode, path: Path) -> Iterator[str]:
                 yield f"cell {cell.id}: an image in the output, not from plots.show"
             for tag in undescribed(data.get("text/html", "")):
                 yield f"cell {cell.id}: no alternative text in the output's {tag[:60]}"
+            for _, alt in ALT.findall(data.get("text/html", "")):
+                if len(alt.split()) > MOST_ALT_WORDS:
+                    yield (
+                        f"cell {cell.id}: {len(alt.split())} words of alternative "
+                        f"text, over {MOST_ALT_WORDS}"
+                    )
         if cell.cell_type == "markdown":
             text = _without_code(cell.source)
             for image, alt, target in LINK.findall(text):
@@ -332,11 +365,13 @@ RULES = (
     valid_format,
     readable_ids,
     tidy_cells,
+    headings_in_order,
     slides_are_short,
     folded,
     predictions_are_answered_folded,
     few_assertions_in_sight,
     core_is_short,
+    helps_without_the_course,
     exercises_in_order,
     exercises_complete,
     executed_cleanly,

@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import groupby, takewhile
 
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from alexnet_lab.arithmetic import layers, rules, straight, tables
 from alexnet_lab.arithmetic.layers import short
@@ -39,9 +40,10 @@ class Ledger:
     """The rows of a network, one a layer, and their totals for one image.
 
     `led["conv1"]` and `led[0]` are rows; `print(led)` shows the table. A layer's
-    parameters count once, however often it stands in the net; connections are counted
-    as LeCun does, biases included. `reading` says how a net was read that isn't an
-    nn.Sequential; `net` is then its layers in order, as `as_sequential` has them.
+    parameters count once, however often it stands in the net, and so do weights that
+    two layers share; connections are counted as LeCun does, biases included. `reading`
+    says how a net was read that isn't an nn.Sequential; `net` is then its layers in
+    order, as `as_sequential` has them.
     """
 
     def __init__(self, net: nn.Module, input_shape: Shape, rows: Sequence[Row],
@@ -110,9 +112,9 @@ def ledger(net: nn.Module, input_shape: Sequence[int]) -> Ledger:
 
     The net is an nn.Sequential, nested or not, a layer, or any straight network of
     these, on any device, the meta device too; lazy layers need not have run. Weights
-    tied between two layers count twice (as in torchinfo); a layer that stands twice in
-    the net, once. The shape is (channels, height, width), or (features,), without the
-    batch. Taught in 01.
+    tied between two layers count once (up to release 1.8 torchinfo counts them twice),
+    as does a layer that stands twice in the net. The shape is (channels, height,
+    width), or (features,), without the batch. Taught in 01.
 
     Raises:
         UnknownLayerError: a layer without a rule; the message shows how to add one.
@@ -127,6 +129,7 @@ def ledger(net: nn.Module, input_shape: Sequence[int]) -> Ledger:
         named, reading, net = read.layers, read.text, read.sequential()
     modules = [layer for _, layer in named]
     first_name: dict[int, str] = {}
+    counted: dict[int, str] = {}  # weights, and the row that has them
     field: Fields | None = (Field(), Field()) if len(shape) == 3 else None
     for name, layer in named:
         try:
@@ -146,9 +149,25 @@ def ledger(net: nn.Module, input_shape: Sequence[int]) -> Ledger:
         first = first_name.setdefault(id(layer), name)
         if first != name and row.parameters:
             row = replace(row, parameters=0, parameters_formula=f"shared with {first}")
+        elif first == name:
+            row = _less_tied(row, counted)
         rows.append(row)
         shape = step.output_shape
     return Ledger(net, start, rows, reading)
+
+
+def _less_tied(row: Row, counted: dict[int, str]) -> Row:
+    """Take from a row the weights that earlier ones have `counted`; note the others."""
+    weights = [p for p in row.module.parameters() if not is_lazy(p)]
+    tied = sum(p.numel() for p in weights if id(p) in counted)
+    names = {counted[id(p)]: None for p in weights if id(p) in counted}
+    counted.update({id(p): counted.get(id(p), row.name) for p in weights})
+    left = row.parameters - tied
+    if not tied or left < 0:  # a rule of one's own may count in its own way
+        return row
+    working = row.parameters_formula.rpartition(" = ")[0] or f"{row.parameters:,}"
+    working += f" − {tied:,} shared with {', '.join(names)} = {left:,}"
+    return replace(row, parameters=left, parameters_formula=working, tied=tied)
 
 
 def own_input(net: nn.Module) -> Shape | None:

@@ -6,6 +6,7 @@ layer's settings only, never at its tensors. `_RECIPE` shows how to write one.
 
 import dataclasses
 import inspect
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,13 +26,14 @@ class Step:
 
     Shapes have no batch; counts are for one image. The formulas end in the result they
     give, as in `(11·11·3 + 1)·96 = 34,944`, and are empty where there is none.
-    `parameters` change in training; `macs` are multiply-accumulates with weights, of
-    which a pool, a norm or an activation has none; `connections` are LeCun's, for each
-    output its weights and its bias. `window` is what the output's positions read of the
-    layer's input, down and across; None where they have no place in the image, or no
-    even spacing. `leftover` positions of the padded input after the last window are
-    never read, (height, width) where these differ. `layer` says what it is, as in
-    `Conv2d 5×5 p2 g2`; by default the name of its type.
+    `parameters` are for training to change, frozen or not; `macs` are
+    multiply-accumulates with weights, of which a pool, a norm or an activation has
+    none; `connections` are LeCun's, for each output its weights and its bias. `window`
+    is what the output's positions read of the layer's input, down and across; None
+    where they have no place in the image, or no even spacing. `leftover` positions of
+    the padded input after the last window are never read, (height, width) where these
+    differ. `layer` says what it is, as in `Conv2d 5×5 p2 g2`; by default the name of
+    its type.
     """
 
     output_shape: Shape
@@ -51,7 +53,8 @@ class Row(Step):
     """A layer in its place: what its rule says, and what follows from the others'.
 
     Names in nested nn.Sequential are joined by dots. `parameters` is 0 where the layer
-    stood in an earlier row (`shared with …`). `field` is what the output's positions
+    stood in an earlier row (`shared with …`), and less by `tied` where it uses weights
+    of an earlier row's layer. `field` is what the output's positions
     read of the network's input, down and across; None after a layer without a window.
     It follows the windows: what norms learn from the whole map is left out.
     """
@@ -60,6 +63,7 @@ class Row(Step):
     module: nn.Module = dataclasses.field(repr=False, compare=False)
     input_shape: Shape
     field: Fields | None
+    tied: int = 0
 
     @property
     def receptive_field(self) -> int | Pair | None:
@@ -165,6 +169,7 @@ _MADE = {
     "weight_g": "remove_weight_norm(layer)",
     "weight_u": "remove_spectral_norm(layer)",
     "weight_orig": 'prune.remove(layer, "weight")',
+    "bias_orig": 'prune.remove(layer, "bias")',
 }
 _OWN_FORWARD = """{name} derives from {base} but computes in its own way
 ({name}.forward), so that the rule of {base} may not hold. If it does hold, say so:
@@ -185,6 +190,11 @@ def is_container(module: nn.Module) -> bool:
     return isinstance(module, nn.Sequential) and kind.forward is nn.Sequential.forward
 
 
+def is_traced(module: nn.Module) -> bool:
+    """Say whether torch.jit made a module, which has no settings any more."""
+    return type(module).__module__.startswith("torch.jit")
+
+
 def is_layer(module: nn.Module) -> bool:
     """Say whether a module is one layer: it has a rule, or it is PyTorch's own."""
     try:
@@ -199,6 +209,9 @@ def no_rule(layer: nn.Module, shape: Shape | None = None) -> str:
     """Say of a layer without a rule why it has none, or how it gets one."""
     kind, name = type(layer), type(layer).__name__
     text = f"the ledger has no rule for {name} of {kind.__module__}"
+    if is_traced(layer):
+        how = "Give the network as it was before torch.jit.trace or script"
+        return f"{text}: torch.jit keeps what it computes, not its settings. {how}"
     if name in WRAPPERS:
         return f"{text}: it wraps a network. Give what is inside, net.{WRAPPERS[name]}"
     wanted = list(inspect.signature(kind.forward).parameters.values())[1:]
@@ -229,15 +242,22 @@ def checked(input_shape: Sequence[int], net: nn.Module) -> Shape:
     if not isinstance(net, nn.Module):
         made = f"; write {net.__name__}()" if isinstance(net, type) else ""
         raise TypeError(f"needs a network or a layer, not {net!r}{made}.")
-    if type(net).__name__ in WRAPPERS:
-        raise UnknownLayerError(no_rule(net))
+    for module in net.modules():
+        if type(module).__name__ in WRAPPERS and module is net or is_traced(module):
+            raise UnknownLayerError(no_rule(module))
+        own = [name for name, p in module._parameters.items() if p is not None]
+        if own and is_container(module):
+            held = f"{type(module).__name__} holds a parameter of its own, {own[0]}"
+            how = "Give it to a layer, whose rule can"
+            raise UnknownLayerError(f"{held}, which no layer counts. {how}.")
     right = "a tuple, (channels, height, width), such as (3, 227, 227), or (features,)"
     wrong = f"input_shape must be {right}, but is {input_shape!r}"
     if isinstance(input_shape, str) or not isinstance(input_shape, Sequence):
         raise TypeError(f"{wrong}.")
-    shape = tuple(input_shape)
-    if not all(type(n) is int for n in shape):
+    whole = (hasattr(n, "__index__") and type(n) is not bool for n in input_shape)
+    if not all(whole):
         raise TypeError(f"{wrong}: these must be whole numbers.")
+    shape = tuple(map(operator.index, input_shape))  # NumPy's integers are fine, too
     if len(shape) == 4:
         volumes = any("3d" in type(module).__name__ for module in net.modules())
         why = "volumes aren't served" if volumes else "leave out the batch and write "

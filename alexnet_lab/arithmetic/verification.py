@@ -66,6 +66,8 @@ def verify(net: nn.Module, input_shape: Sequence[int], rows: Sequence[Row]
     comparisons = [_differences(*both) for both in zip(rows, found, strict=True)]
     seen = sum(0 if info.is_recursive else info.num_params for info in found)
     total = sum(row.parameters for row in rows)
+    tied = sum(row.tied for row in rows)  # counted in each row up to release 1.8
+    seen = total if seen == total + tied else seen
     exact = total == seen and not any(comparisons)
     return Verification(rows, comparisons, (total, seen), exact)
 
@@ -82,6 +84,8 @@ def torchinfo_text(statistics: object) -> str:
 
 def _differences(row: Row, info: Any) -> list[str]:
     theirs = 0 if info.is_recursive else info.num_params
+    if theirs == row.parameters + row.tied:
+        theirs = row.parameters
     pairs = [
         ("output", times(*row.output_shape), times(*info.output_size[1:])),
         ("parameters", f"{row.parameters:,}", f"{theirs:,}"),
@@ -101,7 +105,7 @@ def _mult_adds(row: Row) -> list[int]:
     if isinstance(row.module, nn.Linear):
         return [row.connections // math.prod(row.output_shape[:-1]), row.connections]
     shared = row.parameters_formula and not row.parameters
-    return [] if shared else [row.parameters]
+    return [] if shared else [row.parameters, row.parameters + row.tied]
 
 
 def _summary(net: nn.Module, input_shape: Sequence[int]) -> list[Any]:

@@ -9,6 +9,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import torch
@@ -176,7 +177,7 @@ class Splits(NamedTuple):
 
 def check_positive(name: str, value: int, most: int | None = None) -> None:
     """Raise ValueError unless ``value`` is a whole number from 1 to ``most``."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise ValueError(f"{name}={value!r}: use a whole number of at least 1")
     if most is not None and value > most:
         held_out = "the others are held out for validation"

@@ -17,9 +17,8 @@ import torch
 from PIL import Image
 
 from alexnet_lab.data.batches import Splits
-from alexnet_lab.data.idx import Images, sha256, splits
+from alexnet_lab.data.idx import Images, put, sha256, splits, whole
 from alexnet_lab.data.place import DataFileError, damaged, data_folder
-from alexnet_lab.runtime import whole_file
 
 CLASSES: tuple[str, ...] = ("airplane", "automobile", "bird", "cat", "deer")
 CLASSES += ("dog", "frog", "horse", "ship", "truck")
@@ -55,7 +54,7 @@ def cifar10(image_size: int = 32, batch_size: int = 128, **options: Any) -> Spli
         ValueError: a size or count that cannot be, or no such class.
         DataFileError: a sheet is missing, truncated or altered.
     """
-    train, test = _pictures()
+    train, test = pictures()
     statistics: Any = (MEAN, DEVIATION)
     if options.pop("mean_image", False):
         parts = train[0].split(5_000)  # all at once would take 600 MB
@@ -78,7 +77,8 @@ def _only(part: Images, wanted: tuple[str, ...]) -> Images:
     return images[labels >= 0], labels[labels >= 0], wanted
 
 
-def _pictures() -> tuple[Images, Images]:
+def pictures() -> tuple[Images, Images]:
+    """All images for training and for test, proven; errors as in `cifar10`."""
     root = data_folder()
     python_version = root / "cifar-10-batches-py"
     if python_version.is_dir() and not (root / "CIFAR10").is_dir():
@@ -96,11 +96,11 @@ def _unpacked(root: Path) -> Iterator[bytearray]:
     """What the six files hold, each written from its sheet unless it is there whole."""
     for number, (name, wanted) in enumerate(zip(FILES, SHA256, strict=True)):
         path = root / "CIFAR10" / "unpacked" / f"{name}.bin"
-        content = path.read_bytes() if path.is_file() else b""
-        if sha256(content) != wanted:
+        content = whole(path, wanted)
+        if content is None:
             content = _original(root / "CIFAR10", number, wanted)
-            with suppress(OSError), whole_file(path) as file:  # read-only, or full
-                file.write(content)
+            with suppress(OSError):  # read-only, or full
+                put(path, content)
         yield bytearray(content)  # which PyTorch may share
 
 
@@ -112,7 +112,7 @@ def _original(folder: Path, number: int, wanted: str) -> bytes:
         raise damaged(labels, f"cannot be read ({error})") from error
     try:
         content = records_of(sheet, chosen)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise damaged(sheet, f"cannot be read ({error})") from error
     if sha256(content) != wanted:
         problem = f"with {labels.name} is not the original: SHA-256 {sha256(content)}"
@@ -125,7 +125,9 @@ def records_of(sheet: Path, labels: bytes) -> bytes:
 
     ValueError: another number of pictures or labels.
     """
-    with Image.open(sheet) as opened:
+    with Image.open(sheet, formats=["WEBP"]) as opened:
+        if opened.size != (32 * ACROSS, 32 * ACROSS):
+            raise ValueError(f"a sheet of {opened.size} pixels")  # before it is decoded
         pixels = np.asarray(opened.convert("RGB"))
     tiles = pixels.reshape(ACROSS, 32, ACROSS, 32, 3).transpose(0, 2, 4, 1, 3)
     column = np.frombuffer(labels, np.uint8).reshape(ACROSS**2, 1)

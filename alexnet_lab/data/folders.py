@@ -62,7 +62,7 @@ def image_folder(
         DataFileError: a folder that is not as above, or a class that is too small.
         ValueError: a size or count that cannot be.
     """
-    train, validation, test = _parts(Path(path), seed)
+    train, validation, test = _parts(Path(path).expanduser(), seed)
     count, copies = len(train.labels), _copies(train, [validation, test])
     if train_images is not None:
         check_positive("train_images", train_images, count)
@@ -107,7 +107,7 @@ def imagenette(
     folder, torchvision can ``download`` it. Options: see :func:`image_folder`.
 
     Raises:
-        DataFileError: it is not there; the text says how to get it.
+        DataFileError: it is not there, or does not come; the text says how to get it.
     """
     from torchvision.datasets import Imagenette
 
@@ -119,7 +119,14 @@ def imagenette(
             "unpack one of the archives of https://github.com/fastai/imagenette there."
         )
     size = there[0] if there else "320px"
-    found = Imagenette(root, size=size, download=not there)
+    try:
+        found = Imagenette(root, size=size, download=not there)
+    except (OSError, RuntimeError) as error:  # no network, no room, half an archive
+        raise DataFileError(
+            f"Imagenette did not come ({error}). Get {SIZES[size]}.tgz some other way, "
+            "https://github.com/fastai/imagenette has the link, and unpack it in "
+            f"{root}."
+        ) from error
     splits = image_folder(root / SIZES[size], image_size, **options)
     for part in splits:
         part.classes = tuple(names[0] for names in found.classes)  # in English
@@ -184,6 +191,10 @@ def _pictures(folder: Path, classes: tuple[str, ...] = ()) -> Listing:
         move = f". Move the classes up from {deep}, so that there is {right}"
         raise DataFileError(text + move * (deep != folder))
     classes = classes or tuple(found)
+    links = [entry.name for entry in folder.iterdir() if not entry.exists()]
+    if lost := [name for name in links if not name.startswith(HIDDEN)]:
+        text = f"{folder} has links to what is not there: {some(sorted(lost))}"
+        raise DataFileError(f"{text}. Mend them, or delete them.")
     unknown = [name for name in found if name not in classes]
     if unknown:
         raise DataFileError(

@@ -33,6 +33,7 @@ with suppress(ImportError):  # what telephones save, where there is something to
 
     pillow_heif.register_heif_opener()
 THINNEST = 40  # as long as wide; longer ones, made 256 pixels wide, need gigabytes
+MOST_PIXELS = 90_000_000  # to decode; they may come in a file of some kilobytes
 PHOTOS: tuple[str, ...] = ("astronaut", "cat", "coffee", "flower")
 PHOTOS += ("galaxies", "retina", "rocket", "tower")
 
@@ -75,6 +76,8 @@ def read_picture(path: str | Path, shorter_side: int | None = None) -> Tensor:
     are laid on white; 16 bits a channel, or 12 saved as 16, become 8; of an animation,
     the first picture. If it will be resized to ``shorter_side`` pixels, a large JPEG is
     decoded at 1/2, 1/4 or 1/8 of its size, as long as that is at least twice as large.
+    Only the formats of ``readable`` are tried, whatever the file's name: Pillow knows
+    others, of which one starts a program.
 
     Raises:
         PictureError: missing, empty, truncated, no picture, or too thin or too large.
@@ -84,12 +87,14 @@ def read_picture(path: str | Path, shorter_side: int | None = None) -> Tensor:
     try:
         if not os.path.getsize(path):
             raise PictureError("the file is empty")
-        with Image.open(path) as image:
+        with Image.open(path, formats=_formats()) as image:
             width, height = image.size
             if max(width, height) > THINNEST * min(width, height):
                 raise PictureError(f"too thin a picture: {width:,}×{height:,} pixels")
             if shorter_side:
                 image.draft(None, (2 * shorter_side, 2 * shorter_side))
+            if math.prod(image.size) > MOST_PIXELS:
+                raise PictureError(f"too large a picture: {width:,}×{height:,} pixels")
             image.load()
             return functional.pil_to_tensor(_as_rgb(ImageOps.exif_transpose(image)))
     except Exception as error:  # decoders of damaged files raise nearly anything
@@ -116,6 +121,12 @@ def readable() -> tuple[str, ...]:
     """Endings of pictures that Pillow reads here."""
     wanted, known = [*ENDINGS.split(), *PLUG_INS], Image.registered_extensions()
     return tuple(ending for ending in wanted if known.get(ending) in Image.OPEN)
+
+
+def _formats() -> list[str]:
+    """Pillow's names for the formats of these endings."""
+    known = Image.registered_extensions()
+    return sorted({known[ending] for ending in readable()})
 
 
 class Listing(NamedTuple):
@@ -168,7 +179,7 @@ class FolderBatches(Passes):
 
     def __repr__(self) -> str:
         counts = zip(self.classes, self.labels.bincount().tolist(), strict=False)
-        text = ", ".join(f"{name} {count:,}" for name, count in counts)
+        text = ", ".join(f"{shown(name)} {count:,}" for name, count in counts)
         return "\n".join([f"{self.count:,} pictures: {text}", *self.remarks])
 
     def _fetch(self, chosen: Iterable[Tensor], epoch: int) -> Iterator[Batch]:
@@ -187,11 +198,11 @@ class FolderBatches(Passes):
             if self.shuffle and problems and not len(labels):
                 file, why = problems.popitem()
                 raise DataFileError(
-                    f"no picture of a batch can be read, not even {file} ({why}). Is "
-                    f"{self.pictures.listing.folder} still there?"
+                    f"no picture of a batch can be read, not even {shown(file)} "
+                    f"({why}). Is {self.pictures.listing.folder} still there?"
                 )
             yield images, labels
-        new = [f"{file} ({why})" for file, why in self.skipped.items()][known:]
+        new = [f"{shown(f)} ({why})" for f, why in self.skipped.items()][known:]
         if new:
             warnings.warn(
                 f"{len(new):,} of {self.count:,} pictures cannot be read and were left "
@@ -248,14 +259,19 @@ def _left_out(files: Sequence[str]) -> str:
     for ending, count in Counter(Path(file).suffix.lower() for file in files).items():
         plug_in = PLUG_INS.get(ending)
         advice = f" (python -m pip install {plug_in})" if plug_in else ""
-        found.append(f"{count:,} {ending or 'without an ending'}{advice}")
+        found.append(f"{count:,} {shown(ending) or 'without an ending'}{advice}")
     return f"left out, as no pictures that Pillow reads here: {', '.join(found)}"
 
 
 def some(names: Sequence[str], most: int = 6) -> str:
     """A list of names for a message, not all of a thousand."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return ", ".join(map(shown, names[:most])) + more
+
+
+def shown(name: str) -> str:
+    """A file's name for a message: what would steer a terminal is spelt out."""
+    return name if name.isprintable() else ascii(name)
 
 
 def _ignore_interrupt(_: int) -> None:

@@ -5,13 +5,33 @@ The data ship with the course, beside the package. A package that was installed
 for from the current folder upward, which finds them from a notebook.
 """
 
+import json
 import os
 import shlex
 import subprocess
+import zipfile
 from pathlib import Path
 
 DATA_VARIABLE = "ALEXNET_LAB_DATA"
 BESIDE = Path(__file__).resolve().parents[2]  # what holds the package: the course
+
+
+# what a recorded run consists of, besides a checkpoint, which does not ship
+RECORD = ("result.json", "history.json", "runs.jsonl", "weights.pt")
+# the records that ship; all have a result.json
+RUNS = {
+    "ablations_long": "runs.jsonl",
+    "ablations_short": "runs.jsonl",
+    "alexnet_2012_fashion_mnist": "history.json",
+    "alexnet_cifar": "runs.jsonl alexnet.pt alexnet_wide.pt lenet5.pt",
+    "alexnet_mini_fashion_mnist": "history.json weights.pt",
+    "alexnet_ten_minutes": "runs.jsonl",
+    "krizhevsky_18pct": "runs.jsonl",
+    "krizhevsky_80sec": "runs.jsonl",
+    "krizhevsky_quick": "runs.jsonl",
+    "lenet5_1998_mnist": "history.json weights.pt",
+    "seven_classes": "runs.jsonl alexnet.pt",
+}
 
 
 class DataFileError(RuntimeError):
@@ -26,7 +46,7 @@ def data_folder() -> Path:
     """
     named = os.environ.get(DATA_VARIABLE, "").strip()
     if named:
-        return Path(named)
+        return Path(named).expanduser()
     here = Path.cwd()
     for folder in (BESIDE, here, *here.parents):
         data, code = folder / "data", folder / "alexnet_lab"
@@ -39,6 +59,34 @@ def data_folder() -> Path:
         f"{here} or a folder above it. Start Python in the course's folder, or set "
         f"{DATA_VARIABLE} to its data folder."
     )
+
+
+def check_runs() -> None:
+    """Raise DataFileError unless all records that ship are there and can be read."""
+    for name, files in RUNS.items():
+        for file in ("result.json", *files.split()):
+            path = data_folder() / "runs" / name / file
+            try:
+                if path.suffix == ".pt" and not zipfile.is_zipfile(path):
+                    path.read_bytes()  # says why, if it cannot be read at all
+                    raise ValueError("no file of weights, or not a whole one")
+                if path.suffix != ".pt":
+                    text = path.read_text(encoding="utf-8")
+                    lines = path.suffix == ".jsonl"
+                    list(map(json.loads, text.splitlines() if lines else [text]))
+            except (OSError, ValueError) as error:
+                raise damaged(path, f"cannot be read ({error})") from error
+
+
+def ships(folder: Path) -> bool:
+    """Whether a folder is a record of the course: in ``runs``, and known to git."""
+    try:
+        folder, runs = folder.resolve(), (data_folder() / "runs").resolve()
+    except DataFileError:  # no course is near
+        return False
+    if not folder.is_relative_to(runs):
+        return False
+    return bool(_git(runs, "ls-files", "--", str(folder)))
 
 
 def damaged(path: Path, problem: str) -> DataFileError:
@@ -68,8 +116,12 @@ def _how_to_restore(path: Path) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    """What git prints in a folder; nothing where it fails or is missing."""
-    command = ["git", "-C", str(folder), "--literal-pathspecs", *arguments]
+    """What git prints in a folder; nothing where it fails or is missing.
+
+    A repository may name a program that git starts to ask what has changed: not here.
+    """
+    safe = ["-c", "core.fsmonitor=false", "--literal-pathspecs"]
+    command = ["git", "-C", str(folder), *safe, *arguments]
     try:
         printed = subprocess.run(command, capture_output=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):

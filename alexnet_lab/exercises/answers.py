@@ -14,8 +14,13 @@ from torch import nn
 
 
 def plain(value: Any) -> Any:
-    """Arrays, tensors and sequences as tuples; their numbers as Python's own."""
+    """Arrays, tensors and sequences as tuples; their numbers as Python's own.
+
+    ValueError for a tensor that has none.
+    """
     if isinstance(value, torch.Tensor):
+        if value.is_meta:
+            raise ValueError("a tensor on the meta device has a shape, but no numbers")
         return plain(value.detach().cpu().tolist())
     if isinstance(value, (np.ndarray, np.generic)):
         return plain(value.tolist())
@@ -75,6 +80,8 @@ def kind_of(value: Any) -> str:
         return "number"
     if isinstance(value, str):
         return "text"
+    if isinstance(value, torch.Tensor) and value.is_meta and not value.ndim:
+        return "number"
     if isinstance(value, (torch.Tensor, np.ndarray)):
         return "sequence" if value.ndim else kind_of(value.tolist())
     if isinstance(value, (list, tuple, range)):

@@ -21,6 +21,7 @@ from alexnet_lab.exercises.answers import describe, equal, kind_of, same_kind
 from alexnet_lab.exercises.running import (
     Raised,
     Said,
+    Seen,
     build,
     has_blank,
     is_stub,
@@ -111,11 +112,19 @@ def check(number: str, answer: Any) -> None:
     environment has ALEXNET_LAB_STRICT=1 and the answer is anything but right.
     """
     verdict = diagnose(_find(number), answer)
-    if os.environ.get("ALEXNET_LAB_STRICT", "0") not in ("", "0"):
+    if _strict():
         assert verdict.status == "right", f"{number}: {verdict.message}"
     score.note_answer(number, verdict.status)
     mark, opening = _SAID[verdict.status]
     score.say(f"{mark} {number}", opening + verdict.message)
+
+
+def _strict() -> bool:
+    """Whether anything but a right answer is an error; ValueError if it is unclear."""
+    wanted = os.environ.get("ALEXNET_LAB_STRICT", "").strip().lower()
+    if wanted not in ("", "0", "false", "1", "true"):
+        raise ValueError(f"ALEXNET_LAB_STRICT={wanted!r}; use 0 or 1, false or true")
+    return wanted in ("1", "true")
 
 
 _SAID = {
@@ -134,7 +143,7 @@ def hint(number: str) -> None:
     hints = (exercise.hint, *exercise.more_hints)
     step = _shown.get(number, 0)
     if step == len(hints):
-        score.say(f"? {number}", "That was the last hint; the solution stands below.")
+        score.say(f"? {number}", "That was the last hint.")
         step = 0  # once more from the first
     else:
         score.say(f"? {number}", f"({step + 1} of {len(hints)}) {hints[step]}")
@@ -145,16 +154,19 @@ def hint(number: str) -> None:
 _shown: dict[str, int] = {}  # hints by exercise, of this session
 
 
-def diagnose(exercise: Exercise, answer: Any) -> Verdict:
+def diagnose(
+    exercise: Exercise, answer: Any, found: tuple[Any, Seen] | None = None
+) -> Verdict:
     """Compare an answer with the right one and with each known wrong one.
 
     Prints nothing, draws nothing from the random generators that a notebook uses, and
-    leaves a module that it is given as it was. RuntimeError if the exercise's own right
-    answer makes its probe fail.
+    leaves a module that it is given as it was. `found` is what the exercise's probe
+    found, where the answer stayed in a different process. RuntimeError if the
+    exercise's own right answer makes its probe fail.
     """
-    if has_blank(answer) or is_stub(answer):
+    if not found and (has_blank(answer) or is_stub(answer)):
         return _BLANK
-    given, seen = outcome(exercise.probe, answer)
+    given, seen = found or outcome(exercise.probe, answer)
     if said := mistakes.before_comparing(answer, given, seen):
         return Verdict("wrong", said)
     if shows_blank(answer, given):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from alexnet_lab.arithmetic.accounting import ledger
-from alexnet_lab.arithmetic.sizes import output_size
+from alexnet_lab.arithmetic.sizes import Sweep, output_size
 from alexnet_lab.exercises.checking import Exercise, Wrong
 
 # 01.1, 01.6: (batch, channels, height, width), (kernels, height, width), stride.
@@ -26,6 +26,9 @@ INPUT, OUTPUT, SMALLEST_FIELD, MOST_PARAMETERS = (3, 64, 64), (32, 8, 8), 32, 20
 # 01.5: (size, kernel, stride, padding, dilation) that tell every usual mistake apart.
 CASES = ((28, 5, 1, 2, 1), (227, 11, 4, 0, 1), (60, 9, 2, 4, 2), (31, 3, 2, 0, 3),
          (8, 3, 3, 1, 1), (40, 4, 3, 1, 5))  # fmt: skip
+
+# 01.7: size, kernel and stride, and how many windows there shall be.
+HALVED, HALF = (32, 5, 2), 16
 
 
 # ------------------------------------------------------------------- a convolution
@@ -105,6 +108,16 @@ def rows_for_columns(x, weight, bias, stride):
 
 
 # --------------------------------------------------------------- sizes and fields
+def halving(windows: int = HALF) -> int:
+    """The padding with which 01.7's layer has so many windows."""
+    return next(p for p in range(9) if output_size(*HALVED, p) == windows)
+
+
+def unread(padding: int) -> int:
+    """The pixels, zeros not counted, that no window of 01.7's layer reads."""
+    return max(0, Sweep(*HALVED, padding).leftover - padding)
+
+
 def layer_counts(macs_per: int = 1, **options: Any) -> tuple[int, int]:
     """Parameters and multiply-accumulates of 01.2's layer, set as given."""
     book = ledger(GROUPED(**options), MAPS)
@@ -461,6 +474,46 @@ EXERCISES = (
             Wrong(
                 lambda: stride_ignored,
                 "F.unfold wants to be told the stride, too.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="01.7",
+        form="a pair of integers (padding, pixels that are not read)",
+        answer=lambda: (halving(), unread(halving())),
+        right="With two zeros on each side the last window begins at pixel 28. The one "
+        "place left over is a zero, so every pixel is read.",
+        hint="Set input, kernel and stride in the page, move the padding until 16 "
+        "windows land, and look at the right edge.",
+        more_hints=(
+            "What is left over is written behind the formula, pixels and zeros apart.",
+        ),
+        wrong=(
+            Wrong(
+                lambda: (halving(), Sweep(*HALVED, halving()).leftover),
+                "The padding is right. One place is left over; look what stands there, "
+                "a pixel or a zero.",
+            ),
+            Wrong(
+                lambda: (2 * halving(), 0),
+                "You counted the zeros of both sides. Padding is how many each side "
+                "gets.",
+            ),
+            Wrong(
+                lambda: (0, unread(0)),
+                "That is the row without padding. How many windows has it?",
+            ),
+            Wrong(
+                lambda: (halving(HALF - 1), 0),
+                "With that padding there is room for one window less.",
+            ),
+            Wrong(
+                lambda: (halving(HALF + 1), 0),
+                "With that padding there is room for one window more.",
+            ),
+            Wrong(
+                lambda: (unread(halving()), halving()),
+                "Right numbers in the wrong order: the padding comes first.",
             ),
         ),
     ),

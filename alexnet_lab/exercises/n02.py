@@ -344,6 +344,51 @@ def mean_loss(net, optimizer, batches):
     return sum(losses) / len(losses)
 
 
+# ------------------------------------------------ 02.6: MNIST's digits, how centred
+
+# height, width, and where ink begins: nothing runs over an edge, whatever is moved
+PAPERS = ((31, 24, 4, 9), (26, 37, 13, 5), (28, 28, 8, 12))
+
+
+def moves(centre: Any) -> tuple:
+    """Three papers after the move, each with a hook that is heavier at one end."""
+    generator, moved = torch.Generator().manual_seed(0), []
+    for height, width, top, left in PAPERS:
+        paper = torch.zeros(height, width)
+        hook = torch.rand(9, 8, generator=generator) + 0.1
+        hook[3:, :-1] = 0  # three rows, and a column that goes on below them
+        hook[0] *= 9
+        paper[top : top + 9, left : left + 8] = hook
+        moved.append(centre(paper))
+    return tuple(moved)
+
+
+def centred(middle=0.0, weighs=True, sign=1, by=round, ways=(0, 1), turned=False):
+    """The move, or one that is wrong: `middle` is taken from half the size."""
+
+    def centre(picture):
+        steps = []
+        for way in (0, 1):
+            ink = picture if weighs else (picture > 0).float()
+            line, places = ink.sum(dim=1 - way), torch.arange(picture.shape[way])
+            mean = (line * places).sum() / line.sum()
+            step = picture.shape[way] / 2 - middle - mean
+            steps.append(sign * by(step.item()) * (way in ways))
+        return picture.roll(tuple(steps[::-1] if turned else steps), (0, 1))
+
+    return centre
+
+
+def box_centred(picture):
+    """The middle of the box around the ink, not its centre of mass."""
+    rows, columns = picture.nonzero().T
+    ends = [(places.min() + places.max()).item() / 2 for places in (rows, columns)]
+    steps = [
+        round(size / 2 - end) for size, end in zip(picture.shape, ends, strict=True)
+    ]
+    return picture.roll(tuple(steps), (0, 1))
+
+
 EXERCISES = (
     Exercise(
         number="02.1",
@@ -670,6 +715,51 @@ EXERCISES = (
                 lambda: 16 * 100,
                 "That is the number of units. How many lines lead into each?",
             ),
+        ),
+    ),
+    Exercise(
+        number="02.6",
+        form="a function of a picture",
+        probe=moves,
+        answer=centred,
+        right="So a digit stands in the same place, wherever it was written.",
+        hint="Where is the centre of mass? For the rows: the sum of row number times "
+        "ink, over the sum of all ink. How far is that from the middle?",
+        more_hints=(
+            "picture.sum(dim=1) is the ink of each row; times torch.arange(height), "
+            "summed, over picture.sum(). The columns alike, with dim=0.",
+            "The step down is round(height / 2 - the mean row); then "
+            "picture.roll((down, across), (0, 1)).",
+        ),
+        wrong=(
+            Wrong(
+                lambda: box_centred,
+                "You centred the box around the ink. Its centre of mass lies where "
+                "much ink is.",
+            ),
+            Wrong(
+                lambda: centred(weighs=False),
+                "You counted every inked pixel alike. Weigh each by its ink.",
+            ),
+            Wrong(
+                lambda: centred(middle=0.5),
+                "Half a pixel off: (height − 1)/2 is the middle, but MNIST's digits "
+                "lie at height/2.",
+            ),
+            Wrong(
+                lambda: centred(sign=-1),
+                "You moved away from the middle: the step is the middle less the mean.",
+            ),
+            Wrong(
+                lambda: centred(turned=True),
+                "You exchanged down and across.",
+            ),
+            Wrong(
+                lambda: centred(by=int),
+                "int cuts off; the nearest whole step is found by round.",
+            ),
+            Wrong(lambda: centred(ways=(0,)), "Only the rows are centred."),
+            Wrong(lambda: centred(ways=(1,)), "Only the columns are centred."),
         ),
     ),
 )

@@ -241,6 +241,39 @@ def distances_of_nearest(points: torch.Tensor, query: int, k: int) -> torch.Tens
     return euclidean(points, points[query]).sort().values[1 : k + 1]
 
 
+# ---------------------------------------------------------------------------- 08.6
+def likes(favourite: Any) -> tuple | None:
+    """What channels 1 and 4 of two convolutions like, whose windows are no squares."""
+    found = []
+    for inputs, kernel in ((3, (2, 5)), (4, (3, 2))):
+        layer, draw = nn.Conv2d(inputs, 6, kernel), torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            for weight in layer.parameters():
+                weight.copy_(torch.randn(weight.shape, generator=draw))
+        found += [favourite(layer, 1), favourite(layer, 4)]
+    return tuple(found)
+
+
+def filter_of(
+    size: float = 1.0,
+    turned: bool = False,
+    signs: bool = False,
+    bias: bool = False,
+    shift: int = 0,
+    length: Any = torch.norm,
+) -> Any:
+    """The filter as a patch of length 1, or something else that one may take for it."""
+
+    def favourite(layer: nn.Conv2d, channel: int) -> torch.Tensor:
+        weight = layer.weight[channel + shift].detach().clone()
+        weight = weight.flip(1, 2) if turned else weight
+        weight = weight.sign() if signs else weight
+        weight = weight + layer.bias[channel].detach() if bias else weight
+        return size * weight / length(weight)
+
+    return favourite
+
+
 EXERCISES = (
     Exercise(
         number="08.1",
@@ -483,6 +516,60 @@ EXERCISES = (
             Wrong(
                 lambda: distances_of_nearest,
                 "Those are the distances. Return the numbers of the rows.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="08.6",
+        form="a function of (layer, channel)",
+        probe=likes,
+        tolerance=1e-4,
+        answer=filter_of,
+        right="Of all patches of a length, the one in the filter's own direction has "
+        "the largest product with it. So a first filter is a picture of what it likes.",
+        hint="The output is the filter times the patch, summed, plus a bias: a dot "
+        "product. Between which directions is it largest?",
+        more_hints=(
+            "A dot product is length times length times the cosine of the angle: the "
+            "patch must point where the filter points.",
+            "layer.weight[channel] has the direction; divide it by its norm().",
+        ),
+        wrong=(
+            Wrong(
+                lambda: filter_of(length=lambda weight: 1),
+                "The direction is right, the length is not 1.",
+            ),
+            Wrong(
+                lambda: filter_of(length=lambda weight: weight.abs().max()),
+                "The direction is right; but now the largest pixel is 1, not the "
+                "length.",
+            ),
+            Wrong(
+                lambda: filter_of(length=lambda weight: weight.abs().sum()),
+                "The direction is right; but you divided by the sum of magnitudes. "
+                "The length is the root of the sum of squares.",
+            ),
+            Wrong(
+                lambda: filter_of(size=-1.0),
+                "That patch excites it least of all.",
+            ),
+            Wrong(
+                lambda: filter_of(signs=True),
+                "That would be best if no pixel might exceed a bound. Here the "
+                "length is bound, so large weights earn more.",
+            ),
+            Wrong(
+                lambda: filter_of(turned=True),
+                "You turned the filter round, as mathematicians' convolution does. "
+                "PyTorch's lays it on the patch as it is.",
+            ),
+            Wrong(
+                lambda: filter_of(bias=True),
+                "The bias is added whatever the patch: leave it out.",
+            ),
+            Wrong(
+                lambda: filter_of(shift=1),
+                "That is a different channel: they are counted from 0.",
             ),
         ),
     ),

@@ -10,7 +10,7 @@ from alexnet_lab.arithmetic.accounting import Ledger, ledger
 from alexnet_lab.exercises.checking import Exercise, Wrong
 from alexnet_lab.models import alexnet_2012
 
-# The assumptions of the notebook's section 7, and what exercise 09.4 changes.
+# The assumptions of the notebook's section 8, and what exercise 09.4 changes.
 IMAGES, EPOCHS, BATCH, GPUS = 1_281_167, 90, 8_192, 64
 RATE, SHARE, LINK = 989e12, 1 / 3, 500e9
 SLOW_LINK = 50e9

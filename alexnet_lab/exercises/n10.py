@@ -101,10 +101,7 @@ def on_loud_maps(function: Any) -> Any:
         return result
     if result.shape != given.shape:
         return [tuple(result.shape)]
-    if torch.allclose(result, lrn(given), rtol=1e-4, atol=1e-3):
-        return ["equal", torch.equal(maps, given)]
-    # round off: two programs that do the same agree to four digits or so
-    return [f"{value:.3g}" for value in result.flatten()[:24].tolist()]
+    return result, torch.equal(maps, given)
 
 
 def lrn_in_place(maps: Tensor) -> Tensor:
@@ -220,6 +217,7 @@ EXERCISES = (
         number="10.2",
         form="a function of maps (N, channels, height, width)",
         probe=on_loud_maps,
+        tolerance=1e-3,  # two programs that do the same agree to four digits or so
         answer=lambda: lrn,
         right="The same numbers as the layer, by five shifted sums.",
         hint="Square, put two channels of zeros on either side, add five slices of "

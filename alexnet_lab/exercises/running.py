@@ -10,6 +10,7 @@ import dis
 import functools
 import io
 import random
+import signal
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
@@ -81,6 +82,8 @@ def outcome(probe: Callable[[Any], Any], answer: Any) -> tuple[Any, Seen]:
         result = Endless()
     except Diagnosis as found:
         result = Said(str(found))
+    except SystemExit:  # from sys.exit(), which would end the check
+        result = Raised("SystemExit: an answer returns, it does not end the program")
     except Exception as error:  # a student's code may raise anything
         text = textwrap.shorten(str(error), 200, placeholder=" …")
         result = Raised(f"{type(error).__name__}: {text}".rstrip(": "))
@@ -108,11 +111,16 @@ def _limited() -> Iterator[threading.Event]:
 
     timer = threading.Timer(SECONDS, stop)
     timer.daemon = True
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as under nohup
+    if ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     timer.start()
     try:
         yield late
     finally:
         timer.cancel()
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _watched(function: Callable[..., Any], seen: Seen) -> Callable[..., Any]:

@@ -88,10 +88,15 @@ def _read(source: str | os.PathLike | None, download: bool) -> Mapping:
         from torchvision.models import AlexNet_Weights
 
         published = AlexNet_Weights.IMAGENET1K_V1
-        if download:
-            return published.get_state_dict(check_hash=True, weights_only=True)
         source = Path(torch.hub.get_dir(), "checkpoints", Path(published.url).name)
-    path = Path(source)
+        if download:
+            try:
+                return published.get_state_dict(check_hash=True, weights_only=True)
+            except (OSError, RuntimeError) as error:  # no network, no room, other bytes
+                where = f"get {published.url} with a browser and put it at {source}"
+                text = f"torchvision's weights did not come ({error}); {where}"
+                raise FileNotFoundError(text) from error
+    path = Path(source).expanduser()
     if not path.is_file():
         hint = "torchvision's own weights (244 MB) come with download=True"
         raise FileNotFoundError(
@@ -104,7 +109,7 @@ def _read(source: str | os.PathLike | None, download: bool) -> Mapping:
         why = f"is no readable file of weights: {error}"
         if "Unsupported global" in why:
             why = "holds more than weights, such as a whole model. If you trust it: "
-            why += f'torch.load("{path}", weights_only=False)'
+            why += f"torch.load({str(path)!r}, weights_only=False)"
         raise ValueError(f"{path} {why}") from error
     if not isinstance(state, Mapping):
         raise ValueError(f"{path} holds a {type(state).__name__}, not a state dict")

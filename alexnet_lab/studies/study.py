@@ -28,7 +28,14 @@ from torch import nn
 from alexnet_lab.arithmetic import ledger
 from alexnet_lab.data import cifar10
 from alexnet_lab.data.cifar import CLASSES
-from alexnet_lab.runtime import device, provenance, whole_file, write_json
+from alexnet_lab.environment import folder
+from alexnet_lab.runtime import (
+    check_writable,
+    device,
+    provenance,
+    whole_file,
+    write_json,
+)
 from alexnet_lab.studies.variants import STUDIES, Study, Variant
 from alexnet_lab.training import TenViews, TrainingDiverged, checkpoints, evaluate, fit
 
@@ -164,7 +171,9 @@ def run_study(
         diverged is reported and left out.
 
     Raises:
-        ValueError: an unknown study or variant; ``out`` holds runs of other settings.
+        ValueError: an unknown study or variant; ``out`` holds runs of other settings,
+            or another result.
+        OSError: ``out`` cannot be written.
         KeyboardInterrupt: interrupted; every finished run is on the disk.
     """
     wanted = _wanted(name, only)
@@ -175,6 +184,8 @@ def run_study(
     done = {_key(run): run for run in _resume(path, settings)}
     keys = [(name, variant, seed) for seed in range(seeds) for variant in wanted]
     missing = [key for key in keys if key not in done]
+    if path and missing:
+        check_writable(path)
     train = partial(_attempt, settings=settings, out=path and path.parent)
     for key, scores in _each(train, missing, workers):
         _, variant, seed = key
@@ -258,6 +269,9 @@ def _key(run: Run) -> tuple[str, str, int]:
 def _resume(path: Path | None, settings: Settings) -> list[Run]:
     """The runs that are there, all of the same settings; half a line is dropped."""
     if path is None or not path.exists():
+        if path and (path.parent / "result.json").exists():
+            text = "holds the result of something else, which this would replace"
+            raise ValueError(f"{path.parent} {text}; use another folder")
         return []
     runs = read_runs(path)
     for run in runs:
@@ -287,7 +301,7 @@ def main(name: str, arguments: Sequence[str]) -> int:
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0")
     parser.add_argument("--workers", type=int, default=1, help="processes, for a GPU")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the record")
+    parser.add_argument("--out", type=folder, required=True, help="of the record")
     for key, value in asdict(Settings.of(STUDIES[name])).items():
         option, kind = f"--{key.replace('_', '-')}", type(value)
         kind = int if value is None else kind

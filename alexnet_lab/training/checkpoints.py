@@ -13,24 +13,30 @@ import torch
 
 from alexnet_lab.runtime import whole_file
 from alexnet_lab.training.evaluation import length_of
+from alexnet_lab.training.fingerprint import CheckpointError
 from alexnet_lab.training.precision import require
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint that cannot be used; the text says what would be right."""
 
 
 def save(state: dict[str, Any], path: str | Path) -> None:
     """Write ``state`` so that ``path`` always holds a whole file."""
-    with whole_file(path) as file:
+    with whole_file(path, _bytes(state)) as file:
         torch.save(state, file)
+
+
+def _bytes(state: Any) -> int:
+    """What the tensors in a state take; the rest is little."""
+    if isinstance(state, torch.Tensor):
+        return state.nbytes
+    parts = state.values() if isinstance(state, dict) else state
+    return sum(map(_bytes, parts)) if isinstance(state, (dict, list)) else 0
 
 
 def load(path: str | Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     """What :func:`save` wrote, only tensors and plain values; else CheckpointError."""
+    path = Path(path).expanduser()
     try:
         return torch.load(path, map_location=device, weights_only=True)
-    except FileNotFoundError:
+    except OSError:  # not there, a folder, not allowed: it says so itself
         raise
     except Exception as error:
         lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
@@ -41,9 +47,9 @@ def load(path: str | Path, device: torch.device | str = "cpu") -> dict[str, Any]
         ) from error
 
 
-def load_run(path: str | Path | None, device: torch.device) -> dict[str, Any] | None:
+def load_run(path: Path | None, device: torch.device) -> dict[str, Any] | None:
     """What ``fit`` wrote to ``path``; None if it has not yet."""
-    if path is None or not Path(path).exists():
+    if path is None or not path.exists():
         return None
     run = load(path, device)
     if not isinstance(run, dict) or "identity" not in run:
@@ -51,6 +57,20 @@ def load_run(path: str | Path | None, device: torch.device) -> dict[str, Any] | 
             f"{path} is no checkpoint of this version. Delete it, or use another name."
         )
     return run
+
+
+def fit_in(path: Path | None, net: torch.nn.Module, state: dict[str, Any]) -> None:
+    """Load all weights, or none: then CheckpointError names one that does not fit."""
+    here, there = (
+        {name: tuple(getattr(value, "shape", ())) for name, value in one.items()}
+        for one in (net.state_dict(), state)
+    )
+    for name in {**here, **there}:
+        if here.get(name) != there.get(name):
+            shapes = f"{there.get(name, 'nothing')} there, {here.get(name, 'nothing')}"
+            text = f"{path} does not fit this network: {name} is {shapes} here"
+            raise CheckpointError(text)
+    net.load_state_dict(state)
 
 
 def asked(
@@ -77,22 +97,6 @@ def _name(choice: Any) -> str:
     if isinstance(choice, str):
         return choice
     return getattr(choice, "__qualname__", type(choice).__qualname__)
-
-
-def check_same_run(where: object, saved: dict[str, Any], mine: dict[str, Any]) -> None:
-    """Raise CheckpointError unless all that both say of themselves is equal."""
-    differing = [
-        f"another {key}"
-        if key in ("network", "rates")  # too long to be shown
-        else f"{key}: {old!r} there, {new!r} here"
-        for key, new in mine.items()
-        if (old := saved.get(key, new)) != new
-    ]
-    if differing:
-        raise CheckpointError(
-            f"{where} belongs to another run ({'; '.join(differing)}). Use the same "
-            "settings to go on with it, or another name."
-        )
 
 
 def batches_from(batches: Any, epoch: int, start: int) -> Iterator[Any]:

@@ -7,7 +7,8 @@ what came and what would be right, and ends in the line that mends it.
 import math
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import Any
 
 import torch
@@ -16,20 +17,33 @@ from torch.utils.data import Dataset
 
 from alexnet_lab.arithmetic import ledger
 from alexnet_lab.arithmetic.straight import run_aside
+from alexnet_lab.training.checkpoints import batches_from
 from alexnet_lab.training.evaluation import device_of
 from alexnet_lab.training.precision import Precision
 
 Layout = torch.memory_format
 
 
-def check_arguments(net: Any, batches: Any) -> None:
-    """Raise ValueError unless `net` is a network, and `batches` no single images."""
+def check_arguments(net: Any, train: Any, validation: Any, loss: Any) -> None:
+    """Raise ValueError unless these are a network, batches, and a loss."""
     name = getattr(net, "__name__", type(net).__name__)
     if not isinstance(net, nn.Module):
         _refuse(f"{name} is no network that was built", f"net = {name}()")
-    if isinstance(batches, Dataset):
+    if loss is not None and not isinstance(loss, nn.Module):
+        name = getattr(loss, "__name__", type(loss).__name__)
+        mend = (
+            f"loss={name}()" if isinstance(loss, type) else "loss=nn.CrossEntropyLoss()"
+        )
+        _refuse(f"loss={name} is no module that was built", mend)
+    for name, batches in (("training", train), ("validation", validation)):
         loader = "torch.utils.data.DataLoader(dataset, batch_size=64, shuffle=True)"
-        _refuse("a Dataset gives single images; training takes batches", loader)
+        if isinstance(batches, Dataset):
+            _refuse("a Dataset gives single images; training takes batches", loader)
+        first = batches[0] if isinstance(batches, tuple) and batches else batches
+        if isinstance(first, Tensor):
+            came = f"the {name} set is no batches of images with labels, but tensors"
+            dataset = "torch.utils.data.TensorDataset(images, labels)"
+            _refuse(came, loader.replace("dataset", dataset))
 
 
 def examine(
@@ -78,6 +92,9 @@ def _check_images(images: Tensor, net: nn.Module) -> None:
     if weights not in (None, images.dtype):
         mend = "images.float()" + " / 255" * (not images.is_floating_point())
         _refuse(f"images are {images.dtype}, the network's weights {weights}", mend)
+    if not images.isfinite().all():
+        came = "the first batch has images that are not finite (NaN or infinite)"
+        _refuse(came, "images.nan_to_num(0, 0, 0), or mend what divides by 0")
     some = images[:16].float().transpose(0, 1).flatten(1)
     if some.min() >= 0 and some.max() > 16:
         came = f"values go up to {some.max():.0f}; those near 0 train best"
@@ -141,6 +158,25 @@ def _check_outputs(outputs: Any, labels: Tensor, data: Any) -> None:
         _refuse(came, f"labels from 0 on, and a last layer nn.Linear(…, {need})")
     if classes and width > classes:
         _warn(f"{width:,} outputs for {classes} classes", f"nn.Linear(…, {classes})")
+
+
+def spoilt(name: str, batches: Any, epoch: int, number: int | None = None) -> str:
+    """Say which batch holds images that are not finite; empty if none does.
+
+    The batch of that number; of data that cannot be taken up anywhere, or without a
+    number, any of the first thousand.
+    """
+    exact = number is not None and hasattr(batches, "batches_from")
+    start, count = (number or 0, 1) if exact else (0, 1_000)
+    with suppress(Exception):  # training stops in any case
+        rest = islice(batches_from(batches, epoch, start), count)
+        for place, (images, _) in enumerate(rest, start + 1):
+            if not images.isfinite().all():
+                text = (
+                    f"Batch {place:,} of the {name} set has images that are not finite"
+                )
+                return f"{text} (NaN or infinite): is something divided by 0?"
+    return ""
 
 
 def verdict(losses: list[float], outputs: int) -> str:

@@ -54,10 +54,12 @@ class History:
     machine: str = ""  # one line on where it ran
     interrupted: bool = False  # stopped before its end
 
-    def check(self, loss: float, saved: str | Path | None = None) -> None:
-        """Raise TrainingDiverged unless a loss is finite; ``saved`` is a checkpoint."""
+    def check(
+        self, loss: float, saved: str | Path | None = None, images: str = ""
+    ) -> None:
+        """Raise TrainingDiverged, of these arguments, unless a loss is finite."""
         if not isfinite(loss):
-            raise TrainingDiverged(loss, self, saved)
+            raise TrainingDiverged(loss, self, saved, images)
 
     @property
     def last(self) -> EpochRecord:
@@ -90,26 +92,42 @@ class History:
 
     @classmethod
     def load(cls, path: str | Path) -> History:
-        """Read what :meth:`save` wrote."""
-        return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        """Read what :meth:`save` wrote; ValueError if a file holds something else."""
+        text = Path(path).expanduser().read_text(encoding="utf-8")
+        wrong = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+        try:
+            history = cls.from_dict(json.loads(text))
+            str(history)  # all that belongs in a record is there
+        except wrong as error:
+            raise ValueError(f"{path} is no history of fit: {error!r}") from error
+        return history
 
 
 class TrainingDiverged(RuntimeError):
-    """The loss became infinite or NaN. ``history`` holds what came before."""
+    """The loss became infinite or NaN. ``history`` holds what came before.
+
+    ``saved`` is a checkpoint; ``images`` says which are to blame, if any are.
+    """
 
     def __init__(
-        self, loss: float, history: History, saved: str | Path | None = None
+        self,
+        loss: float,
+        history: History,
+        saved: str | Path | None = None,
+        images: str = "",
     ) -> None:
         before = ", ".join(f"{x:.3g}" for x in history.batch_losses[-3:])
         rate = history.settings["learning_rate"]
         kept = "The network's weights are spoilt: build it anew"
         if saved and Path(saved).exists():
             kept = f"The checkpoint {saved} still holds its last save"
+        why = (
+            f"Usual causes: a learning rate that is too high (it was {rate:g}; try "
+            f"{rate / 10:g}), images that are not normalised, or a log of zero"
+        )
         super().__init__(
             f"the loss became {loss} in epoch {len(history.epochs) + 1} (before that: "
-            f"{before or 'nothing'}). Usual causes: a learning rate that is too high "
-            f"(it was {rate:g}; try {rate / 10:g}), images that are not normalised, or "
-            f"a log of zero. {kept}."
+            f"{before or 'nothing'}). {images or why}. {kept}."
         )
         self.history = history
 

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from math import nan
+from math import isfinite, nan
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -17,8 +18,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from alexnet_lab.runtime import check_writable
 from alexnet_lab.runtime import device as best_device
-from alexnet_lab.training import checkpoints, distributed, first_batch, optimizers
+from alexnet_lab.training import (
+    checkpoints,
+    distributed,
+    fingerprint,
+    first_batch,
+    optimizers,
+)
 from alexnet_lab.training.evaluation import Batch, evaluate
 from alexnet_lab.training.graphs import Replayed, Step
 from alexnet_lab.training.history import EpochRecord, History, Progress
@@ -43,6 +51,7 @@ def fit(
     channels_last: bool | None = None,
     cuda_graph: bool = False,
     checkpoint: str | Path | None = None,
+    resume: str = "exact",
     seed: int = 0,
     device: torch.device | str | None = None,
     quiet: bool = False,
@@ -70,24 +79,32 @@ def fit(
         cuda_graph: on a CUDA GPU a step is one launch, see ``graphs``.
         checkpoint: a file that is written after every epoch and every minute. If it is
             there already, the run goes on from it, bit for bit as if never stopped.
+            With no room on the disk, training goes on in memory, with a warning.
+        resume: ``"exact"``, only what the same data, settings and release of PyTorch
+            began; ``"anyway"`` goes on with whatever fits the network, with these
+            settings, and begins the epoch anew in which it was stopped.
         seed: of the global generator (dropout); the order is that of ``train``.
         device: by default :func:`alexnet_lab.device`.
 
     Raises:
         TrainingDiverged: the loss is no longer finite.
         CheckpointError: the checkpoint is damaged or belongs to another run.
+        OSError: it cannot be read, or be written where it shall be.
         ValueError: an option that cannot be, or a network or batches that cannot be
             trained; the message has the line that mends it.
     """
-    first_batch.check_arguments(net, train)
+    first_batch.check_arguments(net, train, validation, loss)
     loss = loss or nn.CrossEntropyLoss()
+    wishes = "exact", "anyway"
+    optimizers.require("resume", resume, resume in wishes, " or ".join(wishes))
     rates = optimizers.check_rates(learning_rate, momentum, weight_decay)
     asked = checkpoints.asked(
         train, validation, epochs, seed, optimizer, schedule, loss
     )
+    path = None if checkpoint is None else Path(checkpoint).expanduser()
     with first_batch.unchanged_by_errors(net):
         team = distributed.join(torch.device(device or best_device()))
-        saved = checkpoints.load_run(checkpoint, team.device)
+        saved = checkpoints.load_run(path, team.device)
         chosen = choose_precision(precision, net.to(team.device), team.device)
         began = saved["identity"]["precision"] if saved else chosen.name
         if precision == "auto" and began != chosen.name:
@@ -104,10 +121,12 @@ def fit(
             team,
             History(settings=rates | asked | {"precision": chosen.name}),
             Progress(visible=team.leads and not quiet),
-            checkpoint,
+            path,
         )
         if saved:
-            run.resume(saved)
+            run.resume(saved, insist=resume == "anyway")
+        if path is not None and run.epoch < run.epochs:
+            check_writable(path)
         if cuda_graph and team.device.type == "cuda" and team.size == 1:
             run.step = Replayed(run.step, run.optimizer)
         with checkpoints.interruptible() as stop, suppress(KeyboardInterrupt):
@@ -155,13 +174,14 @@ class _Run:
     team: distributed.Team
     history: History
     progress: Progress
-    path: str | Path | None  # of the checkpoint
+    path: Path | None  # of the checkpoint
     # of the epoch under way: summed loss, hits and images of each batch, read or, as
     # reading waits for a GPU, not yet
     rows: list[tuple[float, int, int]] = field(default_factory=list)
     pending: list[tuple[Tensor, Tensor, int]] = field(default_factory=list)
     seconds: float = 0.0
     random: dict[str, Tensor] | None = None  # to go on from, after a resume
+    unsaved: bool = False  # the last checkpoint could not be written
     outputs: int = 0  # of the network, once it has seen a batch
 
     def __post_init__(self) -> None:
@@ -170,6 +190,7 @@ class _Run:
         self.step: Step = self.one_step
         self.saved_at = time.monotonic()
         self.epochs: int = self.history.settings["epochs"]
+        self.identity = {} if self.path is None else self._identity()
         threads, size = torch.get_num_threads(), self.team.size
         last = self.layout == torch.channels_last
         self.history.machine = (
@@ -239,9 +260,15 @@ class _Run:
         rows = torch.stack([*summed, torch.tensor(counts).to(summed[0])], dim=1)
         for loss, hits, count in self.team.total(rows).tolist():
             loss /= self.team.size
-            self.history.check(loss, self.path)
+            if not isfinite(loss):
+                self.blame(loss, "training", self.train, len(self.rows))
             self.history.batch_losses.append(loss)
             self.rows.append((loss * count, round(hits), round(count)))
+
+    def blame(self, loss: float, name: str, batches: Any, *number: int) -> None:
+        """Raise TrainingDiverged; its text says whether the images are to blame."""
+        images = first_batch.spoilt(name, batches, self.epoch, *number)
+        self.history.check(loss, self.path, images)
 
     def check_weights(self) -> None:
         """The loss of a batch says nothing yet of the step that it led to."""
@@ -271,7 +298,8 @@ class _Run:
         if self.validation is not None:
             how = self.loss, self.precision, self.team
             score = evaluate(self.net, self.validation, *how)
-            self.history.check(score.loss, self.path)  # by the epoch's last step
+            if not isfinite(score.loss):  # by the epoch's last step, or by the images
+                self.blame(score.loss, "validation", self.validation)
             validation = score.loss, score.accuracy
         rate = float(self.optimizer.param_groups[0]["lr"])
         record = self.epoch + 1, *self.totals(), *validation, rate, self.seconds
@@ -290,15 +318,16 @@ class _Run:
         head = [self.history.machine, *getattr(self.train, "remarks", ())]
         self.progress.update("\n".join([*head, f"{self.history}"]), current)
 
-    def identity(self) -> dict[str, Any]:
-        count = getattr(self.train, "count", None)
+    def _identity(self) -> dict[str, Any]:
+        """What makes this run, before it begins: layers and settings may change."""
         known = {
             "network": repr(self.net),
             # two functions may bear one name, all lambdas do
             "rates": [float(self.schedule(n / 8)) for n in range(9)],
-            # a list's count is its method, which would take all batches along
-            "images": count if isinstance(count, int) else None,
-            "classes": getattr(self.train, "classes", None),
+            "optimizer.groups": fingerprint.of_optimizer(self.optimizer),
+            "loss.settings": fingerprint.in_words(self.loss),
+            "torch": torch.__version__.partition("+")[0],  # without the device's kind
+            **fingerprint.of_data(self.train),
             **getattr(self.train, "origin", {}),  # the command line's options
         }
         return self.history.settings | known
@@ -310,7 +339,7 @@ class _Run:
         self.collect()
         self.check_weights()
         state = {
-            "identity": self.identity(),
+            "identity": self.identity,
             "net": self.net.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -319,15 +348,31 @@ class _Run:
             "rows": self.rows,
             "seconds": self.seconds,
         }
-        checkpoints.save(state, self.path)
+        try:
+            checkpoints.save(state, self.path)
+            self.unsaved = False
+        except OSError as error:  # hours of work are not thrown away for it
+            if not self.unsaved:
+                text = f"{error}. Training goes on in memory, and tries again"
+                warnings.warn(text, stacklevel=4)
+            self.unsaved = True
         self.saved_at = time.monotonic()
 
-    def resume(self, saved: dict[str, Any]) -> None:
-        checkpoints.check_same_run(self.path, saved["identity"], self.identity())
-        self.net.load_state_dict(saved["net"])
-        optimizers.load_state(self.optimizer, saved["optimizer"])
-        self.scaler.load_state_dict(saved["scaler"])
+    def resume(self, saved: dict[str, Any], insist: bool) -> None:
+        """Go on from a checkpoint, of another run if one insists."""
+        old, mine = saved["identity"], self.identity
+        same = fingerprint.compare(self.path, old, mine, insist)
+        checkpoints.fit_in(self.path, self.net, saved["net"])
+        if same or old["optimizer"] == mine["optimizer"]:
+            optimizers.load_state(self.optimizer, saved["optimizer"])
+        if saved["scaler"]:  # empty in all types but float16
+            self.scaler.load_state_dict(saved["scaler"])
         history = History.from_dict(saved["history"])
-        self.history = replace(history, machine=self.history.machine)
+        here = self.history
+        self.history = replace(history, machine=here.machine, settings=here.settings)
+        if not same:  # its batches may be others: the epoch under way begins anew
+            whole = len(history.batch_losses) - len(saved["rows"])
+            del history.batch_losses[whole:]
+            return
         self.rows, self.seconds = saved["rows"], saved["seconds"]
         self.random = saved["random"] if self.rows else None

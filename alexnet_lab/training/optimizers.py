@@ -103,12 +103,31 @@ def set_rates(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Go on from ``state``; whether a step is fused stays this machine's business."""
-    fused = optimizer.param_groups[0].get("fused")
+    """Go on with the velocities of ``state``; the settings are this run's own.
+
+    If they are not of the same weights, as when layers were frozen since, they start
+    at 0.
+    """
+    weights = [p for group in optimizer.param_groups for p in group["params"]]
+    sizes, old = (
+        [len(group["params"]) for group in groups]
+        for groups in (optimizer.param_groups, state["param_groups"])
+    )
+    kept = [
+        value.shape == weights[number].shape
+        for number, values in state["state"].items()
+        for value in values.values()
+        if sizes == old and isinstance(value, torch.Tensor) and value.dim()
+    ]
+    if sizes != old or not all(kept):
+        return
+    own = [
+        {key: value for key, value in group.items() if key != "params"}
+        for group in optimizer.param_groups
+    ]
     optimizer.load_state_dict(state)
-    for group in optimizer.param_groups:
-        group["fused"] = fused
-        group["lr"] = float(group["lr"])  # a recorded step had it on its device
+    for group, settings in zip(optimizer.param_groups, own, strict=True):
+        group.update(settings)
 
 
 def one_cycle(progress: float, warm_up: float = 0.25) -> float:
