@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = "alexnet_lab/plots/pages"
+PAGES = "alexnet_lab/plots/pages tools/slides"
 pytestmark = pytest.mark.skipif(
     os.name == "nt" or not shutil.which("make"), reason="needs make"
 )

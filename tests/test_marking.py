@@ -173,7 +173,7 @@ def test_those_whom_one_trusts_are_marked_without_a_box(
 ) -> None:
     nbformat.write(submission(), tmp_path / "Ann.ipynb")
     found = marking.mark_folder(tmp_path, Limits(), trusted=True)
-    assert set(found["Ann"].values()) == {RIGHT} and len(found["Ann"]) == 6
+    assert set(found["Ann"].values()) == {RIGHT} and len(found["Ann"]) == 7
     assert "runs as you do" in capsys.readouterr().err
 
 

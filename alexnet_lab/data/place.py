@@ -28,7 +28,7 @@ RUNS = {
     "alexnet_ten_minutes": "runs.jsonl",
     "krizhevsky_18pct": "runs.jsonl",
     "krizhevsky_80sec": "runs.jsonl",
-    "krizhevsky_quick": "runs.jsonl",
+    "krizhevsky_quick": "80sec.pt runs.jsonl",
     "lenet5_1998_mnist": "history.json weights.pt",
     "seven_classes": "runs.jsonl alexnet.pt",
 }
