@@ -235,6 +235,19 @@ def test_a_prediction_and_its_answer_are_two_steps(chromium: Any, folder: Path) 
         assert answer.is_visible()
 
 
+def test_a_page_comes_to_life_on_its_slide(chromium: Any, folder: Path) -> None:
+    with shown(chromium, (folder / "01.html").as_uri()) as page:
+        ready(page)
+        page.evaluate("Reveal.slide(...Object.values(Reveal.getIndices("
+                      "document.querySelector('button.live').closest('section')"
+                      ")).slice(0, 2), 99)")  # fmt: skip
+        page.locator("button.live").first.click()
+        live = page.frame_locator("dialog iframe")
+        live.get_by_label("Stride").first.wait_for()
+        page.keyboard.press("Escape")
+        page.locator("dialog").wait_for(state="detached")
+
+
 def test_printed_each_slide_is_one_page(chromium: Any, folder: Path) -> None:
     address = (folder / "04.html").as_uri()
     with shown(chromium, address) as page:

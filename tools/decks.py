@@ -65,8 +65,12 @@ LICENCES = {
 }
 HIDDEN = ("proof", "check", "solution", "versions")
 GUESSES = re.compile(r"(?:^(?:predict\(|from |import |#).*\n?|^\n)+", re.MULTILINE)
-LIVE = re.compile(r"<figcaption>(?:(?!</?figcaption).)*</figcaption>(?=.*<script)|"
-                  r"<script.*?</script>", re.DOTALL)  # fmt: skip
+# of a page with scripts: its caption, and the loader with the title and the document
+LIVE = re.compile(r"<figcaption>(?:(?!</?figcaption).)*</figcaption></figure>\s*"
+                  r"<script>.*?const \[title, page\] = (\[.*?\]);\n.*?</script>",
+                  re.DOTALL)  # fmt: skip
+ALIVE = '</figure><script type="application/json" class="live">{}</script>'
+SCRIPT = re.compile(r"<script>.*?</script>", re.DOTALL)
 NOTE = re.compile(r"(?m)^## +(\S+)[ \t]*$")
 
 
@@ -162,9 +166,10 @@ def _address(target: str) -> str | None:
 
 
 def _still(output: NotebookNode) -> NotebookNode:
-    """Of a page with scripts its still picture: the live one is shown in JupyterLab."""
+    """Of a page with scripts its still picture; deck.js brings the page by a button."""
     if "<script" in output.get("data", {}).get("text/html", ""):
-        output.data["text/html"] = LIVE.sub("", output.data["text/html"])
+        html = LIVE.sub(lambda found: ALIVE.format(found[1]), output.data["text/html"])
+        output.data["text/html"] = SCRIPT.sub("", html)
     return output
 
 

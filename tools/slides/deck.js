@@ -232,6 +232,29 @@ function columnOf(name) {
   return column;
 }
 
+/** Gives each still picture of a page with scripts a button that brings the page. */
+function bringToLife(stored) {
+  const [name, page] = JSON.parse(stored.textContent);
+  const button = document.createElement("button");
+  button.className = "live";
+  button.textContent = "bring it to life";
+  button.addEventListener("click", () => {
+    const stage = document.createElement("dialog");
+    const close = document.createElement("button");
+    const frame = document.createElement("iframe");
+    close.textContent = "close";
+    close.addEventListener("click", () => stage.close());
+    stage.addEventListener("close", () => stage.remove());
+    stage.addEventListener("keydown", (event) => event.stopPropagation()); // not reveal's
+    frame.title = name;
+    frame.srcdoc = page;
+    stage.append(close, frame);
+    document.body.append(stage);
+    stage.showModal();
+  });
+  stored.replaceWith(button);
+}
+
 async function start() {
   await Promise.all([...document.fonts].map((font) => font.load()));
   await Promise.all([...document.images].map((image) => image.decode()));
@@ -239,6 +262,7 @@ async function start() {
   await window.MathJax.typesetPromise([...source.querySelectorAll(".prose")]);
   [...source.querySelectorAll(":scope > section")].forEach(place);
   source.remove();
+  document.querySelectorAll("script.live").forEach(bringToLife);
   await window.Reveal.initialize({
     width: 1280,
     height: 720,
