@@ -35,14 +35,17 @@ function go(id) {
   front().content.activeCellIndex = front().content.widgets.indexOf(cell(id));
   front().content.scrollToCell(cell(id));
 }
-function run(id, name = "run-cell") { go(id); return command(name); }
-const write = (id, source) => cell(id).model.sharedModel.setSource(source);
-const text = (id) => outputs(cell(id))
-  .flatMap((o) => [o.text, o.evalue, o.data?.["text/plain"]].flat()).join("");
-const failed = () => front().content.widgets
-  .filter((w) => outputs(w).some((o) => o.output_type === "error"))
-  .map((w) => w.model.id);
-const status = () => front()?.sessionContext?.session?.kernel?.status;
+window.course = {
+  go, cell, command,
+  run(id, name = "run-cell") { go(id); return command(name); },
+  write: (id, source) => cell(id).model.sharedModel.setSource(source),
+  text: (id) => outputs(cell(id))
+    .flatMap((o) => [o.text, o.evalue, o.data?.["text/plain"]].flat()).join(""),
+  failed: () => front().content.widgets
+    .filter((w) => outputs(w).some((o) => o.output_type === "error"))
+    .map((w) => w.model.id),
+  status: () => window.jupyterapp && front()?.sessionContext?.session?.kernel?.status,
+};
 """
 
 
@@ -92,7 +95,7 @@ def open_notebook(lab):
             page.set_default_timeout(5 * MINUTE)
             page.add_init_script(HELPERS)
             page.goto(lab(path.name))
-            page.wait_for_function("() => status() === 'idle'")
+            page.wait_for_function("() => course.status() === 'idle'")
             return page
 
         yield opened
@@ -101,41 +104,41 @@ def open_notebook(lab):
 
 def test_run_all_answer_and_unfold(open_notebook):
     page = open_notebook("01")
-    hidden = "(id) => cell(id).outputHidden"
+    hidden = "(id) => course.cell(id).outputHidden"
     assert page.evaluate(hidden, "stride-sizes"), "a prediction's answer stands open"
-    page.evaluate("(id) => go(id)", "map")
+    page.evaluate("(id) => course.go(id)", "map")
     page.locator(".jp-Cell.jp-mod-active .jp-OutputPlaceholder").first.click()
     assert not page.evaluate(hidden, "map"), "a click did not open the fold"
 
-    page.evaluate("() => command('run-all-cells')")
+    page.evaluate("() => course.command('run-all-cells')")
     assert not page.evaluate(hidden, "stride-sizes"), "running did not reveal"
-    assert page.evaluate("() => failed()") == []
+    assert page.evaluate("() => course.failed()") == []
     for cell in ("see-picture", "check-2", "versions"):
-        assert page.evaluate("(id) => text(id)", cell), f"{cell} shows nothing"
-    assert page.evaluate("(id) => text(id)", "check-2").startswith("○")
+        assert page.evaluate("(id) => course.text(id)", cell), f"{cell} shows nothing"
+    assert page.evaluate("(id) => course.text(id)", "check-2").startswith("○")
 
     for answer, mark in (("(1, 2)", "✗"), (the_solution(), "✓")):
         write(page, "exercise-2", f"counts_01_2 = {answer}")
-        page.evaluate("(id) => run(id)", "exercise-2")
-        page.evaluate("(id) => run(id)", "check-2")
-        assert page.evaluate("(id) => text(id)", "check-2").startswith(mark)
+        page.evaluate("(id) => course.run(id)", "exercise-2")
+        page.evaluate("(id) => course.run(id)", "check-2")
+        assert page.evaluate("(id) => course.text(id)", "check-2").startswith(mark)
 
 
 def test_the_stop_button_leaves_a_living_notebook(open_notebook):
     page = open_notebook("02")
-    page.evaluate("(id) => run(id, 'run-all-above')", "classic-train")
-    page.evaluate("(id) => { run(id); }", "classic-train")  # without waiting
-    page.wait_for_function("() => status() === 'busy'")
+    page.evaluate("(id) => course.run(id, 'run-all-above')", "classic-train")
+    page.evaluate("(id) => { course.run(id); }", "classic-train")  # without waiting
+    page.wait_for_function("() => course.status() === 'busy'")
     page.wait_for_timeout(2000)
     page.locator('[data-command="notebook:interrupt-kernel"]').first.click()
-    page.wait_for_function("() => status() === 'idle'")
+    page.wait_for_function("() => course.status() === 'idle'")
     write(page, "versions", "print('alive', 6 * 7)")
-    page.evaluate("(id) => run(id)", "versions")
-    assert "alive 42" in page.evaluate("(id) => text(id)", "versions")
+    page.evaluate("(id) => course.run(id)", "versions")
+    assert "alive 42" in page.evaluate("(id) => course.text(id)", "versions")
 
 
 def write(page, cell, source):
-    page.evaluate("([id, source]) => write(id, source)", [cell, source])
+    page.evaluate("([id, source]) => course.write(id, source)", [cell, source])
 
 
 def the_solution():
