@@ -192,7 +192,7 @@ def test_in_a_browser_it_lives_and_axe_finds_nothing_serious(site: Site) -> None
             page.wait_for_selector("mjx-container svg")
             wide = page.evaluate(
                 "[...document.querySelectorAll('.cell_output img')]"
-                ".filter(i => i.offsetHeight).every(i =>"  # a page that lives hides its still
+                ".filter(i => i.offsetHeight).every(i =>"  # hidden: stills
                 " Math.abs(i.width * i.naturalHeight / i.height / i.naturalWidth - 1)"
                 " < 0.05)"
             )
