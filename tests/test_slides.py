@@ -13,7 +13,7 @@ from typing import Any
 
 import decks
 import pytest
-from browser import serious, started
+from browser import serious, started, watched
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from notebook_pages import (
     Library,
@@ -153,23 +153,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def shown(browser: Any, address: str) -> Iterator[Any]:
     """A page at 1280×720 without a network; what it asks for or complains of fails."""
-    context = browser.new_context(offline=True, viewport={"width": 1280, "height": 720})
-    errors: list[str] = []
-    asked: list[str] = []
-    try:
-        page = context.new_page()
-        page.on("console", lambda m: m.type == "error" and errors.append(m.text))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
+    # axe reads the style sheets once more, which Chromium refuses without a server
+    refused = "XMLHttpRequest|ERR_FAILED"
+    size = {"width": 1280, "height": 720}
+    own = ("file:", "data:")
+    with watched(browser, own=own, forgiven=refused, viewport=size) as page:
         page.goto(address)
         yield page
-        # axe reads the style sheets once more, which Chromium refuses without a server
-        assert [
-            e for e in errors if not re.search("XMLHttpRequest|ERR_FAILED", e)
-        ] == []
-        assert [a[:90] for a in asked if not a.startswith(("file:", "data:"))] == []
-    finally:
-        context.close()
 
 
 def ready(page: Any) -> None:
