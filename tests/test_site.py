@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import pytest
-from browser import serious, started
+from browser import ON_DISK, REFUSED, serious, started, watched
 from notebook_outputs import ROOT
 from solutions import has_tag
 
@@ -178,24 +178,17 @@ def test_the_zip_runs_and_says_what_it_lacks(site: Site, tmp_path: Path) -> None
 def test_in_a_browser_it_lives_and_axe_finds_nothing_serious(site: Site) -> None:
     with started() as browser:
         for scheme in ("light", "dark"):
-            options: dict[str, Any] = {"offline": True, "color_scheme": scheme}
-            context = browser.new_context(**options)
-            page = context.new_page()
-            errors: list[str] = []
-            asked: list[str] = []
-            page.on("pageerror", lambda error, e=errors: e.append(str(error)))
-            page.on("request", lambda request, a=asked: a.append(request.url))
-            for name in ("index.html", "04_alexnet_sequential.html"):
-                page.goto((site.folder / name).as_uri())
-                page.wait_for_load_state()
-                assert serious(page) == [], f"{name}, {scheme}"
-            page.wait_for_selector("mjx-container svg")
-            wide = page.evaluate(
-                "[...document.querySelectorAll('.cell_output img')]"
-                ".filter(i => i.offsetHeight).every(i =>"  # hidden: stills
-                " Math.abs(i.width * i.naturalHeight / i.height / i.naturalWidth - 1)"
-                " < 0.05)"
-            )
-            assert wide and errors == []
-            assert [a for a in asked if not a.startswith(("file:", "data:"))] == []
-            context.close()
+            how: dict[str, Any] = {"own": ON_DISK, "forgiven": REFUSED}
+            with watched(browser, **how, color_scheme=scheme) as page:
+                for name in ("index.html", "04_alexnet_sequential.html"):
+                    page.goto((site.folder / name).as_uri())
+                    page.wait_for_load_state()
+                    assert serious(page) == [], f"{name}, {scheme}"
+                page.wait_for_selector("mjx-container svg")
+                wide = page.evaluate(
+                    "[...document.querySelectorAll('.cell_output img')]"
+                    ".filter(i => i.offsetHeight).every(i =>"  # hidden: stills
+                    " Math.abs(i.width * i.naturalHeight / i.height"
+                    " / i.naturalWidth - 1) < 0.05)"
+                )
+                assert wide

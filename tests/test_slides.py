@@ -13,7 +13,7 @@ from typing import Any
 
 import decks
 import pytest
-from browser import serious, started, watched
+from browser import ON_DISK, REFUSED, serious, started, watched
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from notebook_pages import (
     Library,
@@ -153,17 +153,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def shown(browser: Any, address: str) -> Iterator[Any]:
     """A page at 1280×720 without a network; what it asks for or complains of fails."""
-    # axe reads the style sheets once more, which Chromium refuses without a server
-    refused = "XMLHttpRequest|ERR_FAILED"
     size = {"width": 1280, "height": 720}
-    own = ("file:", "data:")
-    with watched(browser, own=own, forgiven=refused, viewport=size) as page:
+    with watched(browser, own=ON_DISK, forgiven=REFUSED, viewport=size) as page:
         page.goto(address)
         yield page
 
 
 def ready(page: Any) -> None:
     page.wait_for_function("window.Reveal?.isReady()", timeout=60_000)
+
+
+def go_to(page: Any, selector: str, step: int) -> None:
+    """Show the slide that holds the first such element, at a step of it."""
+    script = """([selector, step]) => {
+      const slide = document.querySelector(selector).closest("section");
+      const { h, v } = Reveal.getIndices(slide);
+      Reveal.slide(h, v, step);
+    }"""
+    page.evaluate(script, [selector, step])
 
 
 WALK = Path(__file__).with_name("measure_slides.js").read_text(encoding="utf-8")
@@ -215,10 +222,9 @@ def test_going_deeper_stands_below_and_time_is_shared_out(
 def test_a_prediction_and_its_answer_are_two_steps(chromium: Any, folder: Path) -> None:
     with shown(chromium, (folder / "01.html").as_uri()) as page:
         ready(page)
-        page.evaluate("Reveal.slide(...Object.values(Reveal.getIndices("
-                      "document.querySelector('.output[data-cell=\"channels-count\"]')"
-                      ".closest('section'))).slice(0, 2), -1)")  # fmt: skip
-        answer = page.locator('.output[data-cell="channels-count"]').first
+        output = '.output[data-cell="channels-count"]'
+        go_to(page, output, step=-1)
+        answer = page.locator(output).first
         assert not answer.is_visible()
         for _ in range(2):
             page.keyboard.press("Space")
@@ -228,9 +234,7 @@ def test_a_prediction_and_its_answer_are_two_steps(chromium: Any, folder: Path) 
 def test_a_page_comes_to_life_on_its_slide(chromium: Any, folder: Path) -> None:
     with shown(chromium, (folder / "01.html").as_uri()) as page:
         ready(page)
-        page.evaluate("Reveal.slide(...Object.values(Reveal.getIndices("
-                      "document.querySelector('button.live').closest('section')"
-                      ")).slice(0, 2), 99)")  # fmt: skip
+        go_to(page, "button.live", step=99)
         page.locator("button.live").first.click()
         live = page.frame_locator("dialog iframe")
         live.get_by_label("Stride").first.wait_for()
