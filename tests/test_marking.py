@@ -39,9 +39,7 @@ def test_answers_are_judged_as_in_the_notebook(exercise: Exercise) -> None:
     assert through(exercise, build(exercise.answer))[1] == Mark("right")
     assert through(exercise, ...)[1] == Mark("blank")
     for wrong in exercise.wrong[:2]:  # test_exercises.py takes all of them
-        line, mark = through(exercise, build(wrong.answer))
-        own_class = line["kind"] == "object"  # its layers stay in the box
-        assert mark == Mark("wrong", mark.says if own_class else wrong.says)
+        assert through(exercise, build(wrong.answer))[1] == Mark("wrong", wrong.says)
 
 
 @each_exercise
@@ -60,13 +58,13 @@ class Own(nn.Module):
 @pytest.mark.parametrize(
     ("number", "answer", "says"),
     [
-        ("01.4", Own(), "Expected an nn.Sequential, got an object of type Own."),
+        ("01.4", Own(), "Your answer raised"),
         ("01.4", nn.ReLU, "Expected an nn.Sequential, got the class ReLU."),
         ("00.1", torch.empty(2, device="meta"), "ValueError: a tensor on the meta"),
         ("00.1", {1, 2}, "Expected an integer"),
         ("01.5", lambda *_: 1 / 0, "Your answer raised ZeroDivisionError"),
         ("01.5", lambda *_: print(5), "return instead of print"),
-        ("01.2", 10**5000, "cannot be judged"),
+        ("01.2", 10**5000, "got the number inf"),
     ],
     ids=["own class", "class", "meta", "set", "raises", "prints", "huge"],
 )
@@ -85,8 +83,15 @@ def test_an_answer_of_any_kind_gets_its_words(
     "line",
     [
         {"kind": "value"},
-        {"kind": "net", "net": "AAAA"},
-        {"kind": "function", "name": "f", "given": {"Raised": [1, 2]}, "printed": ""},
+        {"kind": "layer", "name": "Net", "way": "", "given": 1, "printed": ""},
+        {
+            "kind": "function",
+            "name": "f",
+            "way": "Raised",
+            "given": [1, 2],
+            "printed": "",
+            "changed": False,
+        },
         {"kind": "no such"},
         {},
     ],
@@ -195,15 +200,22 @@ def submission(solved: bool = True, **changed: str) -> nbformat.NotebookNode:
 
 
 HOSTILE = {
-    # the answers' files, as source and compiled; another student; the network
+    # the answers' files, as source and compiled; another student; kernel; network
     "exercise_1": """
 import importlib, os, socket
+import alexnet_lab.exercises as room
 found = [place for place in __PLACES__ if os.path.exists(place)]
+for folder, _, files in os.walk(os.path.dirname(room.__file__)):
+    found += [file for file in files if file.startswith("n01.")]
 for module in ("alexnet_lab.exercises.n01", "n01"):
     try:
         found.append(importlib.import_module(module))
     except ImportError:
         pass
+try:  # which root could write to
+    found.append(open("/proc/sys/kernel/core_pattern", "r+"))
+except OSError:
+    pass
 try:
     found.append(socket.create_connection(("1.1.1.1", 53), timeout=2))
 except OSError:
@@ -279,8 +291,7 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> marks.Marks:
     """Four students, one of whom is honest and good, and comes last."""
     folder = tmp_path_factory.mktemp("submitted")
     there = [ROOT / "alexnet_lab/exercises/n01.py", COURSE_01, folder / "d.ipynb"]
-    inside = "/course/alexnet_lab/exercises/"
-    places = [*map(str, there), f"{inside}n01.py", f"{inside}__pycache__/n01.pyc"]
+    places = [*map(str, there)]
     hostile = {k: v.replace("__PLACES__", repr(places)) for k, v in HOSTILE.items()}
     everybody = {"a": submission(**hostile), "b": submission(**LIAR),
                  "c": submission(**MIXED), "d": submission()}  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import re
 import sys
@@ -14,7 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
-from alexnet_lab.marking.box import COURSE, SHOWN, Box, closed, copy_package
+import nbformat
+
+from alexnet_lab.marking.box import COURSE, Box, closed
 from alexnet_lab.marking.judge import Limits, Mark, Status, mark
 from alexnet_lab.marking.pupil import checks_of
 
@@ -22,13 +23,9 @@ Marks = dict[str, dict[str, Mark]]  # by student, then by exercise
 
 
 def cells_of(path: Path) -> list[str]:
-    """The sources of a notebook's code cells; ValueError if it is none."""
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        code = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
-        return ["".join(source) for source in code]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"it is no notebook: {error!r}") from error
+    """The sources of a notebook's code cells."""
+    notebook = nbformat.read(path, as_version=4)
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def submissions(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -43,8 +40,8 @@ def mark_folder(folder: Path, limits: Limits, *, trusted: bool = False) -> Marks
     """Mark every notebook of a folder, each in a box of its own; prints as it goes.
 
     Raises:
-        ValueError: there are none, they lie where a box could see them, or no box can
-            be closed here and the students are not `trusted`.
+        ValueError: there are none, or no box can be closed here and the students are
+            not `trusted`.
     """
     if os.name == "nt":
         raise ValueError("marking needs Linux, or macOS and --trusted; in Windows WSL")
@@ -52,24 +49,15 @@ def mark_folder(folder: Path, limits: Limits, *, trusted: bool = False) -> Marks
         print(f"--trusted: {UNPROTECTED}.", file=sys.stderr)
     elif reason := closed():
         raise ValueError(f"{reason}. {UNPROTECTED}; --trusted marks all the same.")
-    folder = folder.resolve()
-    shown_to_all = (*SHOWN, COURSE / "data")
-    for place in (folder, COURSE):
-        if any(Path(shown) in place.parents for shown in shown_to_all) and not trusted:
-            raise ValueError(f"students' code could read {place}: move it to your home")
     course = [cells_of(path) for path in sorted(COURSE.glob("notebooks/*.ipynb"))]
     marks: Marks = {}
     with tempfile.TemporaryDirectory() as temporary:
-        copy_package(Path(temporary))
-        box = Box(Path(temporary), trusted)
+        box = Box(Path(temporary).resolve(), folder.resolve(), trusted)
+        box.fill()
         for student, path in submissions(folder):
             found, asked = marks.setdefault(student, {}), {}
             try:
-                cells = cells_of(path)
-                alike = max(course, key=lambda theirs: len(set(theirs) & set(cells)))
-                if not set(alike) & set(cells):
-                    raise ValueError("it is no notebook of this course")
-                asked = dict(pair for cell in alike for pair in checks_of(cell))
+                asked = expressions(cells := cells_of(path), course)
                 if twice := found.keys() & asked:
                     raise ValueError(f"{min(twice)} is answered in a second notebook")
                 found |= mark(cells, asked, box, limits) if asked else {}
@@ -80,6 +68,14 @@ def mark_folder(folder: Path, limits: Limits, *, trusted: bool = False) -> Marks
     if not marks:
         raise ValueError(f"no notebook (.ipynb) in {folder}")
     return marks
+
+
+def expressions(cells: list[str], course: list[list[str]]) -> dict[str, str]:
+    """What the course's notebook checks that has most cells in common with this one."""
+    alike = max(course, key=lambda theirs: len(set(theirs) & set(cells)))
+    if not set(alike) & set(cells):
+        raise ValueError("it is no notebook of this course")
+    return dict(pair for cell in alike for pair in checks_of(cell))
 
 
 UNPROTECTED = (

@@ -4,37 +4,56 @@ Backwards from the cell that checks: a cell that binds a name that is needed, an
 that mentions data that are needed and may have changed them. `everything` runs all.
 """
 
-from __future__ import annotations
-
 import ast
 import dis
 import types
 from collections.abc import Container, Sequence
-from typing import NamedTuple
 
 DYNAMIC = {"exec", "globals", "locals", "vars"}  # may bind any name
 
 
-class Names(NamedTuple):
-    """What a cell reads before it binds it, what it binds, and which are no data."""
+def needed(
+    cells: Sequence[str], roots: Container[int], *, changed: bool = True
+) -> list[int]:
+    """The cells, in their order, that those at `roots` need; they themselves, too.
 
-    read: set[str]
-    bound: set[str]
-    fixed: set[str]  # modules, functions, classes
+    `changed`: also those that may change data that are needed. A cell that is no Python
+    stays in: running it says what is wrong.
+    """
+    known = [_names(source) for source in cells]
+    own = {name for found in known if found for name in found[1]}  # no builtins
+    fixed = {name for found in known if found for name in found[2]}
+    later: set[str] = set()  # bound below the function that reads them
+    while True:
+        wanted, chosen = set(later), []
+        for i in reversed(range(len(cells))):
+            read, bound, _ = known[i] or (DYNAMIC, set(), set())
+            touched = bound | (read & own - fixed if changed else set())
+            if i in roots or touched & wanted or DYNAMIC & read:
+                chosen.append(i)
+                wanted = (wanted - bound) | read & own
+        if wanted <= later:
+            return chosen[::-1]
+        later |= wanted
 
 
-def names(source: str) -> Names:
-    """The global names of a piece of Python; SyntaxError if it is none."""
-    tree, fixed = ast.parse(source), set()
+def _names(source: str) -> tuple[set[str], set[str], set[str]] | None:
+    """Names that a cell reads before it binds them, that it binds, that are no data."""
+    start = 1 if source.startswith("%%") else 0  # as %%time
+    lines = source.split("\n")[start:]
+    plain = [line for line in lines if not line.lstrip().startswith(("%", "!"))]
+    try:
+        tree = ast.parse("\n".join(plain))
+        read, bound = _globals(compile(tree, "cell", "exec"))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    fixed: set[str] = set()  # modules, functions, classes
     for node in tree.body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             fixed |= {(n.asname or n.name).split(".")[0] for n in node.names}
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             fixed.add(node.name)
-    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    code = compile(source, "cell", "exec", flags=flags, dont_inherit=True)
-    read, bound = _globals(code)
-    return Names(read, bound, fixed)
+    return read, bound, fixed
 
 
 def _globals(code: types.CodeType) -> tuple[set[str], set[str]]:
@@ -49,39 +68,3 @@ def _globals(code: types.CodeType) -> tuple[set[str], set[str]]:
         if isinstance(part, types.CodeType):
             read |= _globals(part)[0] - bound
     return read, bound
-
-
-def needed(
-    cells: Sequence[str], roots: Container[int], *, changed: bool = True
-) -> list[int]:
-    """The cells, in their order, that those at `roots` need; they themselves, too.
-
-    `changed`: also those that may change data that are needed. A cell that is no Python
-    stays in: running it says what is wrong.
-    """
-    known: list[Names | None] = []
-    for source in cells:
-        lines = source.split("\n")
-        body = lines[1:] if source.startswith("%%") else lines  # as %%time
-        plain = [line for line in body if not line.lstrip().startswith(("%", "!"))]
-        try:
-            known.append(names("\n".join(plain)))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            known.append(None)
-    fixed = {name for found in known if found for name in found.fixed}
-    own = {name for found in known if found for name in found.bound}  # no builtins
-    later: set[str] = set()  # bound below the function that reads them
-    while True:
-        wanted, chosen = set(later), []
-        for i in reversed(range(len(cells))):
-            if (found := known[i]) is None:
-                chosen.append(i)
-                continue
-            read = found.read & own
-            touched = found.bound | (read - fixed if changed else set())
-            if i in roots or touched & wanted or DYNAMIC & found.read:
-                chosen.append(i)
-                wanted = (wanted - found.bound) | read
-        if wanted <= later:
-            return chosen[::-1]
-        later |= wanted

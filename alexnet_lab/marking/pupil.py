@@ -8,33 +8,31 @@ here, even write such lines: what comes out is taken for an answer, not for a ve
 from __future__ import annotations
 
 import ast
-import base64
+import errno
+import faulthandler
 import importlib
-import io
 import json
 import os
 import shutil
-import signal
 import sys
 import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import torch
 from IPython.core.interactiveshell import InteractiveShell
 from torch import nn
 from traitlets.config import Config
 
 from alexnet_lab.exercises import answers, checking, running
+from alexnet_lab.marking.box import FILES
 from alexnet_lab.marking.needed import needed
 
-MOST_BYTES = 2**25  # of a line
-
-
-class TooLong(BaseException):
-    """The time of a cell is over; no `except Exception` stops it."""
+MOST_BYTES = 2**21  # of a line
+# New processes, and memory that no limit counts
+REFUSED = ("fork", "vfork", "unshare", "setns", "memfd_create", "shmget",
+           "io_uring_setup")  # fmt: skip
+THREAD = 0x10000  # CLONE_THREAD: the one kind of clone that makes no new process
 
 
 class Shell(InteractiveShell):
@@ -59,28 +57,46 @@ def checks_of(source: str) -> list[tuple[str, str]]:
 
 
 def described(answer: Any, question: dict[str, str]) -> dict[str, Any]:
-    """An answer as it can leave the box."""
+    """An answer as it can leave the box: a value, or what its probe makes of it."""
     if running.has_blank(answer) or running.is_stub(answer):
         return {"kind": "blank"}
-    layers = answer if isinstance(answer, (list, tuple)) else [answer]
-    if layers and all(isinstance(layer, nn.Module) for layer in layers):
-        known = {id(m) for one in layers for m in one.modules() if not _of_torch(m)}
-        if known:  # a class of the student's own stays in the box
-            return {"kind": "object", "name": type(answer).__name__}
-        torch.save(answer, file := io.BytesIO())
-        return {"kind": "net", "net": base64.b64encode(file.getvalue()).decode()}
+    is_list = isinstance(answer, (list, tuple)) and len(answer) > 0
     if isinstance(answer, type):
-        return {"kind": "class", "name": answer.__name__}
-    if not callable(answer):
+        kind = "class"
+    elif all(isinstance(one, nn.Module) for one in (answer if is_list else [answer])):
+        kind = "layers" if is_list else "layer"
+    elif callable(answer):
+        kind = "function"
+    else:
         return {"kind": "value", "value": answers.plain(answer)}
     names: dict[str, Any] = {"sorted": sorted, "identity": checking.identity}
     exec(question["source"], names)
     given, seen = running.outcome(names[question["probe"]], answer)
-    name = getattr(answer, "__name__", type(answer).__name__)
-    found = {"kind": "function", "name": name, "printed": seen.printed[:2_000]}
+    way = ""
     if isinstance(given, (running.Raised, running.Said, running.Endless)):
-        given = {type(given).__name__: list(vars(given).values())}
-    return found | {"changed": seen.changed_argument, "given": given}
+        way, given = type(given).__name__, list(vars(given).values())
+    name = getattr(answer, "__name__", type(answer).__name__)
+    line = {"kind": kind, "name": name, "way": way, "given": given}
+    return line | {"printed": seen.printed[:2_000], "changed": seen.changed_argument}
+
+
+def asked(
+    own: str, question: dict[str, str], names: Any, failed: dict[str, str]
+) -> dict[str, Any]:
+    """The answer: of the expression in a student's own check, or else in the course's.
+
+    Where there is none, a cell that `failed` may have been to bind it.
+    """
+    missing = ""
+    for text in (own, question["expression"]):
+        try:
+            return described(eval(text, names), question)
+        except NameError as error:
+            missing = str(error.name)
+    for source, why in failed.items():
+        if missing in source:
+            return {"kind": "failed", "error": f"its cell failed: {why}"}
+    return {"kind": "blank"}
 
 
 def in_words(error: BaseException) -> str:
@@ -90,103 +106,86 @@ def in_words(error: BaseException) -> str:
     return textwrap.shorten(f"{type(error).__name__}: {error}", 200, placeholder=" …")
 
 
-def _of_torch(layer: nn.Module) -> bool:
-    return type(layer).__module__.startswith(("torch.nn.", "alexnet_lab.models."))
+def limit(seconds: float, gibibytes: float) -> None:
+    """What the process may take from now on; memory beyond what it has. On Linux."""
+    import resource
+
+    import pyseccomp as calls
+
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    memory = pages * resource.getpagesize() + int(gibibytes * 2**30)
+    limits = {"CPU": int(seconds) + 1, "FSIZE": FILES, "NOFILE": 256, "CORE": 0}
+    for what, most in (limits | {"AS": memory}).items():
+        resource.setrlimit(getattr(resource, f"RLIMIT_{what}"), (most, most))
+    rules, no = calls.SyscallFilter(calls.ALLOW), calls.ERRNO(errno.EPERM)
+    for call in REFUSED:
+        rules.add_rule(no, call)
+    rules.add_rule(no, "clone", calls.Arg(0, calls.MASKED_EQ, THREAD, 0))
+    rules.add_rule(calls.ERRNO(errno.ENOSYS), "clone3")  # glibc then takes clone
+    rules.set_attr(calls.Attr.CTL_TSYNC, 1)  # for all threads
+    rules.load()
 
 
-@contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    """`TooLong` after so many seconds, and every second from then on."""
-
-    def stop(*_: Any) -> None:
-        raise TooLong(f"no end after {seconds:.0f} s")
-
-    signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def limit_memory(gibibytes: float) -> None:
-    """So much more address space than the process takes by now; on Linux only."""
-    with suppress(ImportError, OSError):
-        import resource
-
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        most = pages * resource.getpagesize() + int(gibibytes * 2**30)
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+def prepared(job: dict[str, Any]) -> InteractiveShell:
+    """The shell for a job's cells; from now on the limits hold."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nowhere, standard)
+    with suppress(OSError):  # else matplotlib looks for its fonts anew
+        shutil.copytree("../fonts", os.environ["MPLCONFIGDIR"])
+    for room in ("matplotlib.pyplot", "alexnet_lab.models", "alexnet_lab.plots"):
+        importlib.import_module(room)  # so that no cell spends its time on it
+    for where in (checking, sys.modules["alexnet_lab.exercises"]):
+        vars(where).update(check=lambda *_: None, hint=lambda *_: None)  # no answers
+    running.SECONDS = 0.8 * job["seconds"]  # so that it is the first to say so
+    shell = Shell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    if not job["trusted"]:
+        limit(job["total"], job["gibibytes"])
+    return shell
 
 
 def main() -> None:
     """Run what the job needs; say what came out."""
-    job, out = json.loads(os.fdopen(os.dup(0)).read()), os.fdopen(os.dup(1), "w")
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(nowhere, standard)
-    with suppress(OSError, KeyError):  # else matplotlib looks for its fonts anew
-        shutil.copytree(Path.cwd().parent / "matplotlib", os.environ["MPLCONFIGDIR"])
-    for room in ("matplotlib.pyplot", "alexnet_lab.models", "alexnet_lab.plots"):
-        importlib.import_module(room)  # so that no cell spends its time on it
-    for asked in (checking, sys.modules["alexnet_lab.exercises"]):
-        vars(asked).update(check=lambda *_: None, hint=lambda *_: None)  # no answers
-    settings = Config()
-    settings.HistoryManager.enabled = False
-    shell = Shell.instance(config=settings)
-    running.SECONDS = 0.8 * job["seconds"]  # so that it is the first to say so
-    limit_memory(job["gibibytes"])
+    job, out = json.load(sys.stdin), os.fdopen(os.dup(1), "w")
+    shell = prepared(job)
 
     def say(**line: Any) -> None:
         text = json.dumps(line, default=answers.describe)
         if len(text) > MOST_BYTES:
             raise ValueError(f"the answer is too large: {len(text):,} bytes")
-        out.write(text + "\n")
-        out.flush()
+        print(text, file=out, flush=True)
+
+    def start(at: Any) -> None:
+        say(at=at)  # the last word, if the clock ends the process
+        faulthandler.dump_traceback_later(job["seconds"], exit=True, file=2)
 
     cells, questions = job["cells"], job["questions"]
-    failed: list[tuple[str, str]] = []  # cells, and why
-
-    def ask(number: str, expressions: list[str], since: int) -> None:
-        say(at=number)
-        for text in expressions:  # the student's own, then the course's
-            try:
-                with limited(job["seconds"]):
-                    answer = described(eval(text, shell.user_ns), questions[number])
-                    return say(number=number, **answer)
-            except NameError:
-                continue
-            except BaseException as error:
-                return say(number=number, kind="failed", error=in_words(error))
-        near = [why for source, why in failed if text in source]
-        near += [why for _, why in failed[since:]]
-        kind, why = ("failed", f"its cell failed: {near[0]}") if near else ("blank", "")
-        return say(number=number, kind=kind, error=why)
-
-    checked = {i: checks_of(source) for i, source in enumerate(cells)}
-    met = {number for found in checked.values() for number, _ in found}
-    for number, question in questions.items():
-        if number not in met:  # a student has deleted or changed the check
-            checked[len(cells)] = [(number, question["expression"])]
-            cells.append(question["expression"])
-    roots = [i for i, found in checked.items() if found]
-    order = range(len(cells)) if job["everything"] else needed(cells, roots)
-    since = 0
-    for i in order:
-        say(at=i)
+    checked = [
+        [(number, text) for number, text in checks_of(source) if number in questions]
+        for source in cells
+    ]
+    met = {number for found in checked for number, _ in found}
+    for number in [number for number in questions if number not in met]:
+        cells.append(questions[number]["expression"])  # it was deleted or changed
+        checked.append([(number, cells[-1])])
+    failed: dict[str, str] = {}  # cells, and why
+    roots = [i for i, found in enumerate(checked) if found]
+    for i in range(len(cells)) if job["everything"] else needed(cells, roots):
         try:
-            if i in job["skip"]:
-                raise TooLong("no end, or it ends Python")
-            with limited(job["seconds"]):
-                result = shell.run_cell(cells[i], store_history=False)
-            result.raise_error()
+            if str(i) in job["skip"]:
+                raise TimeoutError("no end, or it ends Python")
+            start(i)
+            shell.run_cell(cells[i], store_history=False).raise_error()
         except BaseException as error:  # a student's code may raise anything
             if not (checked[i] and isinstance(error, NameError)):  # a consequence
-                failed.append((cells[i], in_words(error)))
-        for number, text in checked[i]:
-            if number in questions:
-                ask(number, [text, questions[number]["expression"]], since)
-            since = len(failed)
+                failed[cells[i]] = in_words(error)
+        for number, own in checked[i]:
+            try:
+                start(number)
+                answer = asked(own, questions[number], shell.user_ns, failed)
+                say(number=number, **answer)
+            except BaseException as error:
+                say(number=number, kind="failed", error=in_words(error))
     say(at="end")
 
 
