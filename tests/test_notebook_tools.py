@@ -14,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 import notebook_folding
+import notebook_memory
 import notebook_text
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ import solutions
 import torch
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
-from notebook_form import form_problems, prose_words
+from notebook_form import form_problems
 from notebook_outputs import (
     ROOT,
     compare,
@@ -30,6 +31,7 @@ from notebook_outputs import (
     play_carriage_returns,
     text_outputs,
 )
+from notebook_prose import prose_words
 
 import notebooks
 from alexnet_lab.exercises import n00
@@ -469,6 +471,36 @@ def test_prove_catches_a_wrong_solution(tmp_path: Path) -> None:
         notebooks.prove(path, tmp_path / "copy")
     assert "cell proof-pixels-check" in str(failure.value)
     assert "00.1: You added the sides." in str(failure.value)
+
+
+HOLDS = """\
+=== code first slide
+held = bytearray(1)
+
+=== code large -
+import os, subprocess, sys, time
+
+held = os.urandom(60 * 2**20)  # a page of zeros would take no memory
+code = "import os, time; held = os.urandom(90 * 2**20); time.sleep(1)"
+subprocess.run([sys.executable, "-c", code])
+time.sleep(1)
+"""
+
+
+def test_memory_is_that_of_a_notebook_with_all_its_processes(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "00_holds.ipynb"
+    notebooks.write(built(HOLDS), path)
+    before = path.read_bytes()
+    notebooks.memory(path)
+    said = capsys.readouterr().out
+    most = int(re.search(r"([\d,]+) MiB at most", said)[1].replace(",", ""))
+    assert 150 < most < 600 and "MiB  large\n" in said
+    monkeypatch.setattr(notebook_memory, "MOST_MIB", 100)
+    with pytest.raises(notebooks.NotebookFailure, match="MiB at most, over 100"):
+        notebooks.memory(path)
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(

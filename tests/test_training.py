@@ -20,7 +20,6 @@ from alexnet_lab.training import (
     checkpoints,
     evaluate,
     fit,
-    loop,
     precision,
     predictions,
 )
@@ -191,7 +190,7 @@ def test_interrupted_and_resumed_is_bit_for_bit_the_same(
 
 
 def test_resume_with_a_shuffling_dataloader(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "SAVE_EVERY", 0)
+    monkeypatch.setattr("alexnet_lab.training.run.SAVE_EVERY", 0)
     data = small_data()
     images, labels = data.prepare(data.images), data.labels
     dataset = torch.utils.data.TensorDataset(images, labels)
@@ -392,7 +391,7 @@ def test_a_checkpoint_is_whole_or_not_there(tmp_path, monkeypatch):
 
 
 def test_divergence_stops_with_advice(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "SAVE_EVERY", 0)
+    monkeypatch.setattr("alexnet_lab.training.run.SAVE_EVERY", 0)
     path = tmp_path / "run.pt"
     spoilt, data = small_net(), small_data(shuffle=True)
 

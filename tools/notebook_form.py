@@ -16,7 +16,9 @@ from urllib.parse import unquote
 import nbformat
 from nbformat import NotebookNode
 from notebook_folding import fold
+from notebook_minutes import times
 from notebook_outputs import ROOT
+from notebook_prose import FENCE, LINK, prose_words, undescribed, without_code
 from notebook_text import ID, METADATA, SLIDES
 from solutions import has_tag, solution_of
 
@@ -31,17 +33,9 @@ ALONE = (
     "# Not found? Fetch the whole course, as its README.md says, and choose its kernel."
 )
 
-FENCE = re.compile(r"^(```|~~~).*?^\1[ \t]*$", re.DOTALL | re.MULTILINE)
-INLINE_CODE = re.compile(r"(`+)[^`].*?\1")
-COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-TABLE_ROW = re.compile(r"^[ \t]*\|.*$", re.MULTILINE)
-FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$", re.DOTALL)
-HTML_TAG = re.compile(r"</?[A-Za-z][^>]*>")
-LINK = re.compile(r"(!?)\[([^\]]*)\]\(\s*<?([^)\s>]*)>?(?:\s+\"[^\"]*\")?\s*\)")
 PACKAGE = re.compile(r"(from|import) alexnet_lab\b")
 ALT = re.compile(r"\balt=([\"'])(.*?)\1", re.DOTALL)
 HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
-WORD = re.compile(r"[^\W_]\S*")
 CHECK_CALL = re.compile(r"""\bcheck\(\s*(["'])(.+?)\1\s*,""")
 MACHINE_PATH = re.compile(
     r"(?<![\w./:-])/(?:home|Users|root|tmp|var/folders)/\w[^\s'\"<]*"
@@ -141,17 +135,6 @@ def slides_are_short(notebook: NotebookNode, path: Path) -> Iterator[str]:
             words += len(prose_words(cell.source))
 
 
-def prose_words(markdown: str) -> list[str]:
-    """The words that a reader reads: no code blocks, tables, tags or addresses.
-
-    A formula counts as one word, and so does a number.
-    """
-    text = TABLE_ROW.sub(" ", COMMENT.sub(" ", FENCE.sub(" ", markdown)))
-    text = LINK.sub(lambda link: " " if link[1] else f" {link[2]} ", text)
-    text = HTML_TAG.sub(" ", FORMULA.sub(" formula ", text))
-    return WORD.findall(re.sub(r"[*`|#>]", " ", text))
-
-
 # -------------------------------------------------------------- predictions and proofs
 def folded(notebook: NotebookNode, path: Path) -> Iterator[str]:
     """Answers, proofs and what goes deeper are folded."""
@@ -190,8 +173,6 @@ def few_assertions_in_sight(notebook: NotebookNode, path: Path) -> Iterator[str]
 
 def core_is_short(notebook: NotebookNode, path: Path) -> Iterator[str]:
     """The core is read in three quarters of an hour."""
-    from notebook_minutes import times
-
     core = times(notebook).core
     if core > MOST_MINUTES:
         yield f"the core takes {core} minutes, over {MOST_MINUTES}"
@@ -330,7 +311,7 @@ def images_described(notebook: NotebookNode, path: Path) -> Iterator[str]:
                         f"text, over {MOST_ALT_WORDS}"
                     )
         if cell.cell_type == "markdown":
-            text = _without_code(cell.source)
+            text = without_code(cell.source)
             for image, alt, target in LINK.findall(text):
                 if image and not alt.strip():
                     yield f"cell {cell.id}: no alternative text for {target}"
@@ -338,22 +319,12 @@ def images_described(notebook: NotebookNode, path: Path) -> Iterator[str]:
                 yield f"cell {cell.id}: no alternative text in {tag}"
 
 
-def undescribed(html: str) -> list[str]:
-    """The ``<img>`` tags without an ``alt``, or with an empty one."""
-    tags = re.findall(r"<img\b[^>]*>", html)
-    return [t for t in tags if not re.search(r"\balt=([\"'])\s*(?!\1)\S", t)]
-
-
-def _without_code(markdown: str) -> str:
-    return INLINE_CODE.sub(" ", FENCE.sub(" ", markdown))
-
-
 def links_resolve(notebook: NotebookNode, path: Path) -> Iterator[str]:
     """Relative links lead to files that exist."""
     for cell in notebook.cells:
         if cell.cell_type != "markdown":
             continue
-        for _, _, target in LINK.findall(_without_code(cell.source)):
+        for _, _, target in LINK.findall(without_code(cell.source)):
             file = unquote(target.split("#")[0])
             if not file or re.match(r"[a-z][a-z0-9+.-]*:", file, re.IGNORECASE):
                 continue

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from nbformat import NotebookNode
 from notebook_folding import deeper
-from notebook_form import prose_words
+from notebook_prose import prose_words
 
 WORDS_A_MINUTE = 100
 HEADING = re.compile(r"(?m)^##? (.+)$")

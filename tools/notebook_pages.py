@@ -14,8 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from notebook_form import LINK
 from notebook_outputs import PNG
+from notebook_prose import LINK
 
 OUTSIDE = re.compile(r"[a-z][a-z0-9+.-]*:|#|$", re.IGNORECASE)
 FENCED = re.compile(r"(^(?:```|~~~).*?^(?:```|~~~)[ \t]*$)", re.DOTALL | re.MULTILINE)
