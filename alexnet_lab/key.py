@@ -20,7 +20,7 @@ from torch import nn
 from alexnet_lab.exercises import running
 from alexnet_lab.exercises.answers import describe, kind_of, plain
 from alexnet_lab.exercises.checking import Exercise, exercises_of
-from alexnet_lab.runtime import whole_file
+from alexnet_lab.runtime import check_writable, whole_file
 
 COURSE = Path(__file__).resolve().parents[1]
 DISCUSS = "To discuss"
@@ -50,6 +50,7 @@ def write(folder: Path) -> list[Path]:
     import nbformat
     from nbconvert import HTMLExporter
 
+    check_writable(folder / "key.html")
     key = nbformat.v4.new_notebook(cells=list(cells()))
     body, _ = HTMLExporter(template_name="basic").from_notebook_node(key)
     paths = [folder / "key.ipynb", folder / "key.html"]

@@ -110,6 +110,21 @@ def test_an_empty_name_is_no_folder(command, capsys):
     assert "is empty; name a folder" in capsys.readouterr().err
 
 
+def test_where_marks_and_key_go_is_tried_before_the_work(tmp_path, monkeypatch, capsys):
+    def work(*arguments, **options):
+        raise AssertionError("the work began")
+
+    for name in ("marking.mark_folder", "key.cells"):
+        monkeypatch.setattr(f"alexnet_lab.{name}", work)
+    assert main(["mark", str(tmp_path), "--out", str(tmp_path)]) == 1
+    assert "is a folder, not a file" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    below = ["--out", str(tmp_path / "file" / "below")]
+    for command in (["mark", str(tmp_path), *below], ["key", *below]):
+        assert main(command) == 1
+        assert "irectory" in capsys.readouterr().err  # what the system says
+
+
 def test_the_home_folder_can_be_named(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
@@ -120,7 +135,24 @@ def test_the_home_folder_can_be_named(tmp_path, monkeypatch, capsys):
     assert f"no folder of classes: {tmp_path / 'pictures'}" in capsys.readouterr().err
 
 
+def test_a_file_that_ends_python_is_no_model(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("leaves.py").write_text("import sys; sys.exit(0)")
+    assert main(["ledger", "leaves.py:Net"]) == 1
+    assert (
+        "no model is called 'leaves.py:Net' (SystemExit: 0)" in capsys.readouterr().err
+    )
+
+
 # -------------------------------------------------------------- pipes and interrupts
+@posix
+def test_a_closed_output_is_no_error():
+    """As a service starts it; -S and -E, so that it starts in no time."""
+    call = f"{shlex.quote(sys.executable)} -S -E -m alexnet_lab doctor >&-"
+    done = subprocess.run(["sh", "-c", call], cwd=ROOT, capture_output=True, text=True)
+    assert done.stderr == ""
+
+
 def test_ctrl_c_outside_of_training_is_no_traceback(tmp_path, monkeypatch, capsys):
     def interrupted(**options):
         raise KeyboardInterrupt

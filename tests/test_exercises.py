@@ -266,6 +266,19 @@ def test_a_tensor_without_numbers_is_wrong_and_told(
     assert "no numbers" in diagnose(exercise_for((1.0, 2.0)), meta[None]).message
 
 
+@pytest.mark.parametrize("expected", [784, 0.5, (1.0, 2.0), "relu"])
+@pytest.mark.parametrize(
+    "huge",
+    [10**5000, -(10**400), [10**5000], {"a": 10**5000}],
+    ids=["huge", "large", "list", "dict"],
+)
+def test_a_number_that_no_float_holds_is_wrong_and_told(
+    expected: Any, huge: Any
+) -> None:
+    digits = 3 if expected in (784, 0.5) else None
+    assert diagnose(exercise_for(expected, digits=digits), huge).status == "wrong"
+
+
 def test_wrong_kind_is_named_rather_than_the_error_it_causes() -> None:
     exercise = exercise_for(abs, probe=square_at((2,)), form="a function")
     assert diagnose(exercise, 4).message == "Expected a function, got the number 4."

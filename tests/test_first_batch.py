@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from alexnet_lab.data import Batches
+from alexnet_lab.data import Batches, Splits
 from alexnet_lab.models import lenet5
-from alexnet_lab.training import checkpoints, fit
+from alexnet_lab.training import checkpoints, evaluate, fit, predictions
 from alexnet_lab.training.first_batch import verdict
 
 SHAPE = (1, 12, 12)
@@ -186,6 +186,7 @@ def test_arguments_that_are_something_else(network, batches, says):
         ({"validation": GOOD}, "the validation set is no batches of images with la"),
         ({"validation": TensorDataset(*GOOD)}, "a Dataset gives single images"),
         ({"resume": True}, "resume=True; use exact or anyway"),
+        ({"optimizer": lambda groups: 3}, "returns 3; use sgd, adamw, or a function"),
     ],
 )  # fmt: skip
 def test_options_that_are_something_else_are_told_before_training(options, says):
@@ -319,3 +320,29 @@ def test_a_loss_that_does_not_move_is_told(capsys):
     history = train(network, [GOOD] * 12, learning_rate=1e-9, quiet=False)
     assert "that of guessing" in capsys.readouterr().out
     assert "that of guessing" in history.last.remark
+
+
+# ------------------------------------------------------------------------ evaluation
+THREE = Splits([GOOD], [GOOD], [GOOD])
+
+
+@pytest.mark.parametrize("use", [evaluate, predictions])
+@pytest.mark.parametrize(
+    ("network", "batches", "says"),
+    [
+        (net(), GOOD, r"no batches of images.*TensorDataset\(images, labels\)"),
+        (net(), images(), "no batches of images with labels, but tensors"),
+        (net(), TensorDataset(*GOOD), r"Write torch\S+DataLoader\(dataset, batch_"),
+        (net(), THREE, "all three splits, .*Write splits.test"),
+        (net(), [images()], r"a batch is \(Tensor\), not two tensors"),
+        (net(), [{"image": 1, "label": 2}], "a batch is a dictionary of image, label"),
+        (net(), [(images(), labels(15))], "16 images, but 15 labels"),
+        (net(), [(images(), labels().int())], r"int32, .*Write labels\.long\(\)"),
+        (net, [GOOD], "no network that was built.*net = net"),
+        (Returns(lambda x: (x, x)), [GOOD], "returns a tuple, .*`return logits`"),
+        (Returns(lambda x: x[..., None]), [GOOD], r"\(16, 10, 1\), not \(16, classes"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_evaluated_is_told_in_words(use, network, batches, says):
+    with pytest.raises(ValueError, match=says):
+        use(network, batches)

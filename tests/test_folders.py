@@ -486,6 +486,22 @@ def test_links_are_followed_and_those_to_nothing_named(flat, tmp_path_factory):
     assert image_folder(flat, **PLAIN).train.classes == ("blue", "red")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.parametrize("target", [".", "..", "../.."])
+def test_a_link_to_a_folder_around_it_mixes_no_classes(flat, target):
+    before = image_folder(flat, **PLAIN).train.count
+    (flat / "red" / "more").mkdir()
+    link = flat / "red" / "more" / "again"
+    link.symlink_to(target)
+    with pytest.raises(DataFileError, match=r"more/again is a link to a .*Delete it"):
+        image_folder(flat, **PLAIN)
+    link.unlink()
+    assert image_folder(flat, **PLAIN).train.count == before
+    (flat / "all").symlink_to(".")
+    with pytest.raises(DataFileError, match="all is a link to a folder around it"):
+        image_folder(flat, **PLAIN)
+
+
 # ----------------------------------------------------------------------- imagenette
 def test_imagenette_without_a_network_says_what_to_do_instead(tmp_path, monkeypatch):
     def refuse(*given, **options):

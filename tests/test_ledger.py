@@ -354,6 +354,22 @@ def test_frozen_weights_count_too():
     assert ledger(net, (4,)).total_parameters == 15 + 8
 
 
+def within_itself():
+    net = nn.Sequential(nn.ReLU())
+    net.again = net
+    return net
+
+
+def test_a_network_that_holds_itself_is_refused_in_words():
+    with pytest.raises(UnknownLayerError, match="holds itself, or layers nes"):
+        ledger(within_itself(), (3, 8, 8))
+
+
+def test_an_image_of_any_size_has_a_ledger():
+    led = ledger(nn.Conv2d(3, 3, 3), (3, 10**30, 10**30))
+    assert led.minimum_input == 3 and "smallest square input 3" in str(led)
+
+
 class Scaled(nn.Sequential):
     def __init__(self, *layers):
         super().__init__(*layers)

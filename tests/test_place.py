@@ -86,6 +86,12 @@ def test_an_installed_package_finds_them_from_the_notebook_upward(
     assert data_folder() == course / "data"
 
 
+def test_a_home_folder_that_is_nobody_s_is_named(monkeypatch):
+    monkeypatch.setenv("ALEXNET_LAB_DATA", "~no-such-user/data")
+    with pytest.raises(DataFileError, match=r"~no-such-user/data/photos.* set ALEXNET"):
+        photos()
+
+
 def test_another_projects_data_are_not_taken_for_the_course_s(tmp_path, monkeypatch):
     monkeypatch.delenv("ALEXNET_LAB_DATA", raising=False)
     monkeypatch.setattr(place, "BESIDE", tmp_path / "site-packages")

@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -26,14 +25,13 @@ from solutions import has_tag
 import notebooks
 
 PATHS = notebooks.select([])
-MOST_MB, MOST_SECONDS = 40, 60
+MOST_MB = 40
 LOADS = {"img": "src", "script": "src", "link": "href", "iframe": "src"}
 
 
 class Site(NamedTuple):
     folder: Path
     said: str
-    seconds: float
 
 
 class Page(HTMLParser):
@@ -78,10 +76,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         pytest.skip("the zip is made by git, and this is no clone")
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "tools/course_site.py", "--out", str(folder)]
-    started = time.perf_counter()
     run = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
     assert run.returncode == 0, run.stdout + run.stderr
-    return Site(folder, run.stdout + run.stderr, time.perf_counter() - started)
+    return Site(folder, run.stdout + run.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +93,6 @@ def test_it_builds_without_a_warning_and_is_light(site: Site) -> None:
     megabytes = sum(file.stat().st_size for file in files) / 1e6
     assert megabytes <= MOST_MB
     assert {f"{path.stem}.html" for path in PATHS} <= {file.name for file in files}
-    assert site.seconds < 3 * MOST_SECONDS  # a machine that does other things, too
 
 
 def inner(page: Path, links: list[str]) -> Iterator[tuple[str, Path, str]]:

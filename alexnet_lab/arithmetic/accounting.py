@@ -61,7 +61,7 @@ class Ledger:
             return None
         channels, *size = self.input_shape
         images = image_layers([row.module for row in self.rows])
-        fit = squares(images, channels, max(size))
+        fit = squares(images, channels, min(max(size), 2**31))
         return fit[0] if fit else None
 
     @property
@@ -123,7 +123,7 @@ def ledger(net: nn.Module, input_shape: Sequence[int]) -> Ledger:
         TypeError, ValueError: an input_shape that is none.
     """
     shape = start = rules.checked(input_shape, net)
-    named, rows, reading = list(named_layers(net)), list[Row](), ""
+    named, rows, reading = _named(net), list[Row](), ""
     if not all(rules.is_layer(layer) for _, layer in named):
         read = straight.Reading(net, shape)
         named, reading, net = read.layers, read.text, read.sequential()
@@ -168,6 +168,14 @@ def _less_tied(row: Row, counted: dict[int, str]) -> Row:
     working = row.parameters_formula.rpartition(" = ")[0] or f"{row.parameters:,}"
     working += f" − {tied:,} shared with {', '.join(names)} = {left:,}"
     return replace(row, parameters=left, parameters_formula=working, tied=tied)
+
+
+def _named(net: nn.Module) -> list[tuple[str, nn.Module]]:
+    try:
+        return list(named_layers(net))
+    except RecursionError as error:
+        text = f"{type(net).__name__} holds itself, or layers nested a thousand deep"
+        raise UnknownLayerError(f"{text}: no order of layers can be read.") from error
 
 
 def own_input(net: nn.Module) -> Shape | None:

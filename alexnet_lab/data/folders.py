@@ -202,6 +202,9 @@ def _pictures(folder: Path, classes: tuple[str, ...] = ()) -> Listing:
             f"{some(unknown)}. The training classes are {some(classes)}."
         )
 
+    if ring := _leads_back(folder, found):
+        text = f"{ring} is a link to a folder around it, so that other classes lie in"
+        raise DataFileError(f"{text} this one. Delete it.")
     ignored = []
 
     def is_picture(file: str) -> bool:
@@ -228,6 +231,19 @@ def _pictures(folder: Path, classes: tuple[str, ...] = ()) -> Listing:
     files = [os.fsencode(Path(s[0]).relative_to(folder).as_posix()) for s in samples]
     numbers = torch.tensor([label for _, label in samples])
     return Listing(folder, classes, np.array(files), numbers, tuple(ignored))
+
+
+def _leads_back(folder: Path, classes: Sequence[str]) -> Path | None:
+    """The first class, or folder below it, that is a link to one around it, if any."""
+    for name in classes:
+        for place, folders, _ in os.walk(folder / name, followlinks=True):
+            for link in (Path(place), *map(Path(place).joinpath, folders)):
+                if not link.is_symlink() or link.name.startswith(HIDDEN):
+                    continue
+                target = link.resolve()
+                if any(target == around.resolve() for around in link.parents):
+                    return link
+    return None
 
 
 def _held_out(listing: Listing, fraction: float, seed: int) -> tuple[Listing, Listing]:

@@ -28,6 +28,8 @@ def plain(value: Any) -> Any:
         return tuple(plain(v) for v in value)
     if isinstance(value, dict):
         return {key: plain(v) for key, v in value.items()}
+    if isinstance(value, int) and abs(value) > 10**300:  # no float holds it
+        return math.copysign(math.inf, 1 if value > 0 else -1)
     return value
 
 
@@ -101,6 +103,13 @@ def same_kind(answer: Any, reference: Any) -> bool:
     return kinds[0] == kinds[1] or kinds == ("module", "function")
 
 
+def _short(value: Any) -> str:
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return reprlib.repr(plain(value))
+
+
 def describe(answer: Any) -> str:
     """Names an answer in a message: "the text 'x'", "a tensor of shape (2, 3)"."""
     if answer is None:
@@ -110,7 +119,7 @@ def describe(answer: Any) -> str:
         return f"{noun} of shape {tuple(answer.shape)}"
     kind = kind_of(answer)
     if kind == "sequence":
-        return f"the {type(answer).__name__} {reprlib.repr(answer)}"
+        return f"the {type(answer).__name__} {_short(answer)}"
     if kind in ("truth value", "number", "text"):
         return f"the {kind} {reprlib.repr(plain(answer))}"
     if kind == "mapping":

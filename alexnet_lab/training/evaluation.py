@@ -9,6 +9,13 @@ import torch
 from torch import nn
 
 from alexnet_lab.training.distributed import Team
+from alexnet_lab.training.given import (
+    check_batches,
+    check_network,
+    check_outputs,
+    check_pair,
+    refuse,
+)
 from alexnet_lab.training.precision import Precision, choose_precision
 
 Batch = tuple[torch.Tensor, torch.Tensor]  # images (N, C, H, W), int64 labels (N,)
@@ -76,7 +83,7 @@ def evaluate(
     ``net`` maps (N, C, H, W) to logits (N, classes) and is left in the mode it was in;
     ``loss`` gives the mean of a batch, by default cross-entropy; ``precision`` is as in
     :func:`alexnet_lab.training.fit`. Each process of a ``team`` evaluates its share.
-    ValueError: there are no images.
+    ValueError: there are no images, or what came is no network or no batches.
     """
     loss = loss or nn.CrossEntropyLoss()
     loss_sum, correct, images = 0.0, 0.0, 0.0
@@ -107,12 +114,19 @@ def _forward(
     net: nn.Module, batches: Iterable[Batch], precision: str | Precision
 ) -> Iterator[Batch]:
     """float32 logits and labels, a batch at a time."""
+    check_network(net)
+    if isinstance(batches, tuple) and hasattr(batches, "train"):
+        refuse("these are all three splits, which are scored apart", "splits.test")
+    check_batches(batches, "what came")
     where = device_of(net)
     chosen = choose_precision(precision, net, where)
     with evaluation_mode(net), torch.inference_mode():
-        for images, labels in batches:
+        for batch in batches:
+            check_pair(batch)
+            images, labels = batch
             with chosen.autocast():
                 logits = net(images.to(where))
+            check_outputs(logits, len(labels))
             yield logits.float(), labels.to(where)
 
 

@@ -13,12 +13,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from alexnet_lab.arithmetic import ledger
 from alexnet_lab.arithmetic.straight import run_aside
 from alexnet_lab.training.checkpoints import batches_from
 from alexnet_lab.training.evaluation import device_of
+from alexnet_lab.training.given import (
+    check_batches,
+    check_network,
+    check_outputs,
+    check_pair,
+    refuse,
+)
 from alexnet_lab.training.precision import Precision
 
 Layout = torch.memory_format
@@ -26,24 +32,15 @@ Layout = torch.memory_format
 
 def check_arguments(net: Any, train: Any, validation: Any, loss: Any) -> None:
     """Raise ValueError unless these are a network, batches, and a loss."""
-    name = getattr(net, "__name__", type(net).__name__)
-    if not isinstance(net, nn.Module):
-        _refuse(f"{name} is no network that was built", f"net = {name}()")
+    check_network(net)
     if loss is not None and not isinstance(loss, nn.Module):
         name = getattr(loss, "__name__", type(loss).__name__)
         mend = (
             f"loss={name}()" if isinstance(loss, type) else "loss=nn.CrossEntropyLoss()"
         )
-        _refuse(f"loss={name} is no module that was built", mend)
+        refuse(f"loss={name} is no module that was built", mend)
     for name, batches in (("training", train), ("validation", validation)):
-        loader = "torch.utils.data.DataLoader(dataset, batch_size=64, shuffle=True)"
-        if isinstance(batches, Dataset):
-            _refuse("a Dataset gives single images; training takes batches", loader)
-        first = batches[0] if isinstance(batches, tuple) and batches else batches
-        if isinstance(first, Tensor):
-            came = f"the {name} set is no batches of images with labels, but tensors"
-            dataset = "torch.utils.data.TensorDataset(images, labels)"
-            _refuse(came, loader.replace("dataset", dataset))
+        check_batches(batches, f"the {name} set", "batch_size=64, shuffle=True")
 
 
 def examine(
@@ -53,7 +50,7 @@ def examine(
 
     ValueError if it can't be trained on this batch, the first of `batches`.
     """
-    _check_pair(batch)
+    check_pair(batch)
     if not len(batch[1]):  # a team's share of a batch may be empty
         return 0, layout
     _check_images(batch[0], net)
@@ -62,39 +59,14 @@ def examine(
     return outputs.shape[1], layout
 
 
-def _check_pair(batch: Any) -> None:
-    """See that a batch is a pair of images and the int64 label of each."""
-    if isinstance(batch, dict):
-        a, b, *_ = [*batch, "image", "label"]
-        came = f"a batch is a dictionary of {', '.join(batch)}, not (images, labels)"
-        _refuse(came, f'train = [(b["{a}"], b["{b}"]) for b in train]')
-    parts = batch if isinstance(batch, (tuple, list)) else [batch]
-    if len(parts) != 2 or not all(isinstance(part, Tensor) for part in parts):
-        came = f"a batch is ({', '.join(type(part).__name__ for part in parts)})"
-        _refuse(f"{came}, not two tensors", "train = [(images, labels), …]")
-    images, labels = batch
-    shape, count = tuple(labels.shape), len(images) if images.dim() else 0
-    if images.dim() not in (2, 4) or not shape:
-        one = "images[None], labels.view(1)" if shape != (count,) else "images[:, None]"
-        size = "×".join(map(str, images.shape))
-        _refuse(f"images of {size} are no batch N×channels×height×width", one)
-    if len(shape) > 1:
-        mend = "labels.argmax(dim=1)" if shape[1] > 1 else "labels.flatten()"
-        _refuse(f"labels of shape {shape} are not one class's number an image", mend)
-    if shape != (count,):
-        _refuse(f"{count} images, but {shape[0]} labels", "one label an image")
-    if labels.dtype != torch.int64:
-        _refuse(f"labels are {labels.dtype}, not torch.int64", "labels.long()")
-
-
 def _check_images(images: Tensor, net: nn.Module) -> None:
     weights = next((p.dtype for p in net.parameters() if p.is_floating_point()), None)
     if weights not in (None, images.dtype):
         mend = "images.float()" + " / 255" * (not images.is_floating_point())
-        _refuse(f"images are {images.dtype}, the network's weights {weights}", mend)
+        refuse(f"images are {images.dtype}, the network's weights {weights}", mend)
     if not images.isfinite().all():
         came = "the first batch has images that are not finite (NaN or infinite)"
-        _refuse(came, "images.nan_to_num(0, 0, 0), or mend what divides by 0")
+        refuse(came, "images.nan_to_num(0, 0, 0), or mend what divides by 0")
     some = images[:16].float().transpose(0, 1).flatten(1)
     if some.min() >= 0 and some.max() > 16:
         came = f"values go up to {some.max():.0f}; those near 0 train best"
@@ -122,7 +94,7 @@ def _try_out(
         why, shape = str(error), tuple(images.shape[1:])
         if "more than 1 value per channel" in why:
             came = "the last batch has one image, too few for batch norm"
-            _refuse(came, "drop_last=True in the DataLoader, or another batch_size")
+            refuse(came, "drop_last=True in the DataLoader, or another batch_size")
         try:
             ledger(net, shape)
         except (TypeError, ValueError) as found:
@@ -142,20 +114,15 @@ def _last_size(batches: Any) -> int:
 
 def _check_outputs(outputs: Any, labels: Tensor, data: Any) -> None:
     """See that a net gives each of two images one logit a class."""
-    if not isinstance(outputs, Tensor):
-        came = f"the network returns a {type(outputs).__name__}, not a tensor of logits"
-        _refuse(came, "`return logits` at the end of forward")
-    if outputs.dim() != 2 or len(outputs) != min(2, len(labels)):
-        came = f"two images give outputs of {tuple(outputs.shape)}, not (2, classes)"
-        _refuse(came, "x.flatten(1) before the linear layers")
+    check_outputs(outputs, min(2, len(labels)))
     classes, width = len(getattr(data, "classes", ())), outputs.shape[1]
     low, high = int(labels.min()), int(labels.max())
     need = max(high + 1, classes, 2)
     if low == 1 and high == width:
-        _refuse(f"labels go from 1 to {high}; the first class is 0", "labels - 1")
+        refuse(f"labels go from 1 to {high}; the first class is 0", "labels - 1")
     if low < 0 or width < need:
         came = f"{width} outputs do not serve labels from {low} to {high}"
-        _refuse(came, f"labels from 0 on, and a last layer nn.Linear(…, {need})")
+        refuse(came, f"labels from 0 on, and a last layer nn.Linear(…, {need})")
     if classes and width > classes:
         _warn(f"{width:,} outputs for {classes} classes", f"nn.Linear(…, {classes})")
 
@@ -210,10 +177,6 @@ def unchanged_by_errors(net: nn.Module) -> Iterator[None]:
             )
             now.data = old.copy_(now.data)
         raise
-
-
-def _refuse(came: str, mend: str) -> None:
-    raise ValueError(f"{came}. Write {mend}")
 
 
 def _warn(came: str, mend: str) -> None:

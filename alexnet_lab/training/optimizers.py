@@ -71,12 +71,15 @@ def make_optimizer(
     others = [p for p in trained if p.dim() <= 1]
     pairs = ((weights, weight_decay), (others, 0.0))
     groups = [{"params": some, "weight_decay": w} for some, w in pairs if some]
+    use = "sgd, adamw, or a function from parameter groups to an optimizer"
     if callable(wanted):
-        return wanted(groups)
+        made = wanted(groups)
+        if not isinstance(made, torch.optim.Optimizer):
+            raise ValueError(f"optimizer(groups) returns {made!r}; use {use}")
+        return made
     fused = _fused(net)
     if wanted == "sgd":
         return torch.optim.SGD(groups, learning_rate, momentum, fused=fused)
-    use = "sgd, adamw, or a function from parameter groups to an optimizer"
     require("optimizer", wanted, wanted == "adamw", use)
     return torch.optim.AdamW(groups, learning_rate, fused=fused)
 
