@@ -26,10 +26,12 @@ RUNS = {
     "alexnet_cifar": "runs.jsonl alexnet.pt alexnet_wide.pt lenet5.pt",
     "alexnet_mini_fashion_mnist": "history.json weights.pt",
     "alexnet_ten_minutes": "runs.jsonl",
+    "figure1": "runs.jsonl",
     "krizhevsky_18pct": "runs.jsonl",
     "krizhevsky_80sec": "runs.jsonl",
     "krizhevsky_quick": "80sec.pt runs.jsonl",
     "lenet5_1998_mnist": "history.json weights.pt",
+    "lrn": "runs.jsonl",
     "seven_classes": "runs.jsonl alexnet.pt",
 }
 
@@ -46,7 +48,7 @@ def data_folder() -> Path:
     """
     named = os.environ.get(DATA_VARIABLE, "").strip()
     if named:
-        return Path(named).expanduser()
+        return Path(os.path.expanduser(named))  # Path's raises where no such user is
     here = Path.cwd()
     for folder in (BESIDE, here, *here.parents):
         data, code = folder / "data", folder / "alexnet_lab"

@@ -211,7 +211,7 @@ FIGURE_1 = {
     )
     for name, build, epochs, rates in (
         ("relu", four_layers, 12, (0.006, 0.012, 0.024)),
-        ("tanh", partial(with_tanh, four_layers), 24, (0.006, 0.012, 0.024)),
+        ("tanh", partial(with_tanh, four_layers), 24, (0.006, 0.012, 0.024, 0.048)),
     )
     for rate in rates
 }
