@@ -42,8 +42,9 @@ $(READY): requirements.txt pyproject.toml $(if $(MOVED),moved)
 lab: $(READY)
 	$(RUN) -m jupyterlab $(LAB_ARGS) notebooks
 
+# Two at a time, each with half of the cores: most tests can use one core only.
 test: $(READY)
-	$(RUN) -m pytest tests
+	$(RUN) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder tests
 
 doctor: $(READY)
 	$(RUN) -m alexnet_lab doctor

@@ -25,7 +25,8 @@ OK, NOTE, BAD = "ok  ", "note", "BAD "
 COURSE = Path(__file__).resolve().parents[1]
 PYTHON = COURSE / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 NEEDED = ["torch", "torchvision", "numpy", "matplotlib", "torchinfo"]
-NEEDED += ["jupyterlab", "nbmake", "pytest", "jupytext", "psutil", "ruff", "mypy"]
+NEEDED += ["jupyterlab", "nbmake", "jupytext", "psutil"]
+NEEDED += ["pytest", "xdist", "ruff", "mypy"]
 
 
 def report() -> Iterator[tuple[str, str]]:

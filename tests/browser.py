@@ -86,12 +86,16 @@ def page_in_chromium(browser: Any, html: str, width: int = 900, height: int = 70
         yield page
 
 
-def serious(page: Any) -> list[str]:
-    """Return what axe-core finds serious or critical in a page, in words."""
+def serious(page: Any, *within: str) -> list[str]:
+    """Return what axe-core finds serious or critical in a page, in words.
+
+    `within`: CSS selectors of the parts to look at; without any, the whole page.
+    """
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="no axe-playwright-python here"
     )
-    found = axe.Axe().run(page).response["violations"]
+    parts = {"include": [[selector] for selector in within]} if within else None
+    found = axe.Axe().run(page, context=parts).response["violations"]
     return [
         f"{finding['impact']}: {finding['help']}: {node['html'][:120]}"
         for finding in found

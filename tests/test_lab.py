@@ -16,6 +16,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from browser import serious
 
 from alexnet_lab import environment
 
@@ -66,6 +67,10 @@ def lab(tmp_path_factory):
     settings = environment.FAST_CPU | os.environ
     settings["JUPYTER_CONFIG_DIR"] = str(folder / ".config")  # not the user's own
     settings["JUPYTERLAB_SETTINGS_DIR"] = str(folder / ".settings")
+    whole = folder / ".settings/@jupyterlab/notebook-extension"
+    whole.mkdir(parents=True)  # also cells that are out of sight stand in the page
+    text = '{"windowingMode": "none"}'
+    (whole / "tracker.jupyterlab-settings").write_text(text)
     settings["JUPYTERLAB_WORKSPACES_DIR"] = str(folder / ".workspaces")
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(command, env=settings, stdout=log, stderr=log)
@@ -122,6 +127,10 @@ def test_run_all_answer_and_unfold(open_notebook):
         page.evaluate("(id) => course.run(id)", "exercise-2")
         page.evaluate("(id) => course.run(id)", "check-2")
         assert page.evaluate("(id) => course.text(id)", "check-2").startswith(mark)
+
+    ours = (".jp-OutputArea-output", ".jp-MarkdownOutput")
+    assert page.locator(f".jp-Notebook img:is({ours[0]} *)").count() > 3, "no pictures"
+    assert serious(page, *ours) == []
 
 
 def test_the_stop_button_leaves_a_living_notebook(open_notebook):
