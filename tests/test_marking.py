@@ -291,8 +291,8 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> marks.Marks:
     """Four students, one of whom is honest and good, and comes last."""
     folder = tmp_path_factory.mktemp("submitted")
     there = [ROOT / "alexnet_lab/exercises/n01.py", COURSE_01, folder / "d.ipynb"]
-    places = [*map(str, there)]
-    hostile = {k: v.replace("__PLACES__", repr(places)) for k, v in HOSTILE.items()}
+    places = repr(list(map(str, there)))
+    hostile = {k: v.replace("__PLACES__", places) for k, v in HOSTILE.items()}
     everybody = {"a": submission(**hostile), "b": submission(**LIAR),
                  "c": submission(**MIXED), "d": submission()}  # fmt: skip
     moved = everybody["d"].cells  # its checks at the end, in a different order
