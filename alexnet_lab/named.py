@@ -91,7 +91,7 @@ def _value(text: str, parameter: inspect.Parameter | None) -> Any:
         with suppress(ValueError, SyntaxError):
             value = ast.literal_eval(text.capitalize() if kind == "bool" else text)
     if kind in ("bool", "int") and type(value).__name__ != kind:
-        raise ValueError(f"--set {parameter}: {text} is no {kind}")
+        raise ValueError(f"--set {parameter}: {text:.60} is no {kind}")
     return value
 
 
@@ -100,9 +100,14 @@ def build(options: argparse.Namespace, **defaults: object) -> nn.Module:
     builder, known, chosen = model(options)
     arguments = {key: value for key, value in defaults.items() if key in known}
     try:
-        return builder(**arguments | chosen)
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{options.model} cannot be built: {error}") from error
+        net: Any = builder(**arguments | chosen)
+    except Exception as error:  # somebody's network may raise anything
+        why = f"{error}".partition("\n")[0]  # PyTorch's own may go on for a page
+        why = f"{options.model} cannot be built: {type(error).__name__}: {why}"
+        raise ValueError(why) from error
+    if not hasattr(net, "named_modules"):
+        raise ValueError(f"{options.model} gives {net!r:.60}, which is no network")
+    return net
 
 
 def input_shape(options: argparse.Namespace) -> tuple[int, ...]:
@@ -121,6 +126,7 @@ def input_shape(options: argparse.Namespace) -> tuple[int, ...]:
     with torch.device("meta"), suppress(ValueError, TypeError):
         found = own_input(build(options))
     if found is None:
+        build(options)  # not on the meta device: if it cannot be, it says why
         text = "takes images of many sizes, as far as one can see: say which"
         raise ValueError(f"{options.model} {text}, such as --input 3,224,224")
     return found

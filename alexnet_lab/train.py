@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -59,10 +60,11 @@ def run(options: argparse.Namespace) -> int:
     import torch
 
     from alexnet_lab import training
-    from alexnet_lab.runtime import device, provenance, write_json
-    from alexnet_lab.training import checkpoints, distributed
+    from alexnet_lab.runtime import device, write_json
+    from alexnet_lab.training import checkpoints, distributed, given
 
     _check_out(options.out)
+    given.check_seed(options.seed)
     team = distributed.join(device())
     train, validation, test = _batches(options)
     classes = len(train.classes)
@@ -70,8 +72,8 @@ def run(options: argparse.Namespace) -> int:
     if asked != classes:
         raise ValueError(f"num_classes={asked}, but the images have {classes} classes")
     _augment(train, options.augment)
-    given = ("model", "set", "data", "augment")  # with fit's options the whole run
-    train.origin = {name: getattr(options, name) for name in given}
+    chosen = ("model", "set", "data", "augment")  # with fit's options the whole run
+    train.origin = {name: getattr(options, name) for name in chosen}
     torch.manual_seed(options.seed)
     net = named.build(options, in_channels=train.image_shape[0], num_classes=classes)
     warnings.filterwarnings("error", ".* outputs for .* classes")  # here it is wrong
@@ -86,11 +88,31 @@ def run(options: argparse.Namespace) -> int:
     )
     if not team.leads:
         return 0
-    history.save(options.out / "history.json")
-    checkpoints.save(net.state_dict(), options.out / "weights.pt")
+    result = None if history.interrupted else _result(options, history, net, test)
+
+    def record(out: Path) -> None:
+        history.save(out / "history.json")
+        checkpoints.save(net.state_dict(), out / "weights.pt")
+        if result is not None:
+            write_json(result, out / "result.json")
+
+    try:
+        record(options.out)
+    except OSError as error:  # a full disk: what hours have taught goes to another one
+        record(elsewhere := Path(tempfile.mkdtemp(prefix="alexnet_lab_")))
+        raise OSError(f"{error}. What was learned is in {elsewhere}") from error
     if history.interrupted:
         print("interrupted; the same command goes on from here")
-        return 1
+    return int(history.interrupted)
+
+
+def _result(
+    options: argparse.Namespace, history: Any, net: Any, test: Any
+) -> dict[str, Any]:
+    """What a finished run came to, and where that comes from."""
+    from alexnet_lab import training
+    from alexnet_lab.runtime import provenance
+
     command = f"python -m alexnet_lab {shlex.join(options.words)}"
     result: dict[str, Any] = {
         **provenance(command, history.machine),
@@ -101,8 +123,7 @@ def run(options: argparse.Namespace) -> int:
         score = training.evaluate(net, test)
         print(f"test: {score}")
         result["test"] = score._asdict()
-    write_json(result, options.out / "result.json")
-    return 0
+    return result
 
 
 def _batches(options: argparse.Namespace) -> Any:

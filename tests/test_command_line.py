@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -14,6 +15,7 @@ import pytest
 import alexnet_lab
 from alexnet_lab.__main__ import main
 from alexnet_lab.studies import main as study
+from alexnet_lab.training.checkpoints import load
 
 ROOT = Path(alexnet_lab.__file__).parents[1]
 posix = pytest.mark.skipif(os.name == "nt", reason="links, sh and pipes of POSIX")
@@ -61,6 +63,17 @@ def test_a_record_in_an_archive_is_left_alone(capsys, record):
     assert whole(record) == before
 
 
+def test_a_record_that_ships_is_one_without_git_too(capsys, record):
+    """Even with a checkpoint that somebody put there."""
+    ours = record.parent / "figure1" / "seed 0"
+    ours.mkdir(parents=True)
+    (ours / "checkpoint.pt").write_bytes(b"of weeks")
+    for out in (ours, ours.parent):
+        assert main([*SMALL, "--out", str(out)]) == 1
+        assert "is a record of the course" in capsys.readouterr().err
+    assert whole(ours) == {"checkpoint.pt": b"of weeks"}
+
+
 @pytest.mark.parametrize("name", ["result.json", "runs.jsonl", "weights.pt"])
 def test_a_result_whose_checkpoint_is_gone_is_not_replaced(tmp_path, capsys, name):
     (tmp_path / name).write_text("{}")
@@ -72,6 +85,34 @@ def test_a_result_whose_checkpoint_is_gone_is_not_replaced(tmp_path, capsys, nam
     assert main([*SMALL, "--out", str(tmp_path / "another")]) == 0
     (tmp_path / name).unlink()  # the other advice
     assert main([*SMALL, "--out", str(tmp_path)]) == 0
+
+
+def test_a_disk_that_stays_full_costs_nothing_that_was_learned(
+    tmp_path, monkeypatch, capsys
+):
+    out, elsewhere, replace = tmp_path / "full", tmp_path / "spare", os.replace
+    elsewhere.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
+
+    def full(old, new):
+        if Path(new).parent == out:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(old, new)
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.warns(UserWarning, match="goes on in memory"):
+        assert main([*SMALL, "--test", "--out", str(out)]) == 1
+    (kept,) = elsewhere.iterdir()
+    said = capsys.readouterr().err
+    assert "no room" in said.lower() or "No space" in said
+    assert f"What was learned is in {kept}" in said
+    assert set(whole(kept)) == {"history.json", "weights.pt", "result.json"}
+    assert load(kept / "weights.pt") and not list(out.iterdir())
+
+
+def test_a_seed_that_no_generator_takes(tmp_path, capsys):
+    assert main([*SMALL, "--seed", str(2**64), "--out", str(tmp_path)]) == 1
+    assert "is no whole number below 2⁶²" in capsys.readouterr().err
 
 
 def test_a_study_leaves_the_result_of_a_run_alone(tmp_path, capsys):
@@ -122,7 +163,7 @@ def test_where_marks_and_key_go_is_tried_before_the_work(tmp_path, monkeypatch, 
     below = ["--out", str(tmp_path / "file" / "below")]
     for command in (["mark", str(tmp_path), *below], ["key", *below]):
         assert main(command) == 1
-        assert "irectory" in capsys.readouterr().err  # what the system says
+        assert "is a file, not a folder" in capsys.readouterr().err
 
 
 def test_the_home_folder_can_be_named(tmp_path, monkeypatch, capsys):

@@ -178,6 +178,9 @@ def test_arguments_that_are_something_else(network, batches, says):
         train(network, batches)
 
 
+NONE = nn.CrossEntropyLoss(reduction="none")
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -185,6 +188,10 @@ def test_arguments_that_are_something_else(network, batches, says):
         ({"loss": F.cross_entropy}, r"cross_entropy .*loss=nn\.CrossEntropyLoss\(\)"),
         ({"validation": GOOD}, "the validation set is no batches of images with la"),
         ({"validation": TensorDataset(*GOOD)}, "a Dataset gives single images"),
+        ({"loss": NONE}, r"a batch is \[16\], not one number\. Write reduction=\"m"),
+        ({"seed": 2**64}, "seed=18446744073709551616 is no whole number below"),
+        ({"schedule": print}, r"schedule\(0\.0\)=None; use a function that returns"),
+        ({"seed": 0.5}, "seed=0.5 is no whole number"),
         ({"resume": True}, "resume=True; use exact or anyway"),
         ({"optimizer": lambda groups: 3}, "returns 3; use sgd, adamw, or a function"),
     ],
@@ -346,3 +353,8 @@ THREE = Splits([GOOD], [GOOD], [GOOD])
 def test_what_cannot_be_evaluated_is_told_in_words(use, network, batches, says):
     with pytest.raises(ValueError, match=says):
         use(network, batches)
+
+
+def test_a_loss_that_is_no_mean_is_told_in_evaluation_too():
+    with pytest.raises(ValueError, match="not one number"):
+        evaluate(net(), [GOOD], NONE)

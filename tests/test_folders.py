@@ -25,7 +25,7 @@ from alexnet_lab.data import (
     imagenette,
     pictures,
 )
-from alexnet_lab.data.pictures import PictureError, read_picture
+from alexnet_lab.data.pictures import PictureError, read_picture, readable
 from alexnet_lab.training import evaluate, fit
 
 PROJECT = Path(__file__).parent.parent
@@ -599,6 +599,10 @@ def test_other_formats_are_read_or_counted_aloud(flat, capsys):
         assert re.search(words, str(train)), words
     fit(small_net(), train, device="cpu")
     assert "12 .heic (python -m pip install pillow-heif)" in capsys.readouterr().out
+
+
+def test_each_ending_is_named_once():
+    assert len(set(readable())) == len(readable())
 
 
 def test_a_plug_in_that_is_there_is_used(tmp_path):

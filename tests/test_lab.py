@@ -16,13 +16,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from browser import serious
+from browser import serious, started
 
 from alexnet_lab import environment
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 MINUTE = 60_000  # milliseconds
 
@@ -88,23 +85,29 @@ def lab(tmp_path_factory):
         server.wait(30)
 
 
+@pytest.fixture(scope="module")
+def chromium():
+    with started() as browser:
+        yield browser
+
+
 @pytest.fixture
-def open_notebook(lab):
+def open_notebook(chromium, lab):
     """A function that opens a notebook of this number and returns Chromium's page."""
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    pages = []
 
-        def opened(number):
-            (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
-            page = browser.new_page(viewport={"width": 1280, "height": 900})
-            page.set_default_timeout(5 * MINUTE)
-            page.add_init_script(HELPERS)
-            page.goto(lab(path.name))
-            page.wait_for_function("() => course.status() === 'idle'")
-            return page
+    def opened(number):
+        (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
+        pages.append(page := chromium.new_page(viewport={"width": 1280, "height": 900}))
+        page.set_default_timeout(5 * MINUTE)
+        page.add_init_script(HELPERS)
+        page.goto(lab(path.name))
+        page.wait_for_function("() => course.status() === 'idle'")
+        return page
 
-        yield opened
-        browser.close()
+    yield opened
+    for page in pages:
+        page.close()
 
 
 def test_run_all_answer_and_unfold(open_notebook):

@@ -1,5 +1,6 @@
 """The ledger on known networks: every figure of the paper, and every error."""
 
+import sys
 import warnings
 from collections import OrderedDict
 from dataclasses import replace
@@ -360,9 +361,17 @@ def within_itself():
     return net
 
 
-def test_a_network_that_holds_itself_is_refused_in_words():
+def a_thousand_deep():
+    net = nn.ReLU()
+    for _ in range(2 * sys.getrecursionlimit()):
+        net = nn.Sequential(net)
+    return net
+
+
+@pytest.mark.parametrize("made", [within_itself, a_thousand_deep])
+def test_a_network_without_an_end_is_refused_in_words(made):
     with pytest.raises(UnknownLayerError, match="holds itself, or layers nes"):
-        ledger(within_itself(), (3, 8, 8))
+        ledger(made(), (3, 8, 8))
 
 
 def test_an_image_of_any_size_has_a_ledger():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,20 @@ def test_those_whom_one_trusts_are_marked_without_a_box(
     assert "runs as you do" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS sets no limit of memory")
+def test_the_trusted_have_limits_too(tmp_path: Path) -> None:
+    too_much = {
+        "exercise_2": "everything = bytearray(10 * 2**30)\ncounts_01_2 = 'it held'",
+        "exercise_3": "with open('x', 'wb') as file:\n"
+        "    file.truncate(2**27)\nsize_and_field_01_3 = 'it held'",
+    }
+    nbformat.write(submission(**too_much), tmp_path / "Bo.ipynb")
+    found = marking.mark_folder(tmp_path, Limits(gibibytes=2), trusted=True)["Bo"]
+    assert "MemoryError" in found["01.2"].says
+    assert found["01.3"].says.startswith("its cell failed: OSError")
+    assert found["01.4"] == RIGHT
+
+
 # -------------------------------------------------------------------------- in the box
 COURSE_01 = ROOT / "notebooks" / "01_feature_map_arithmetic.ipynb"
 RIGHT = Mark("right")
@@ -234,6 +249,7 @@ os.system("touch /tmp/x; rm -rf /*")
 """,
     "exercise_4": """
 import os
+import sys
 started = 0
 while started < 10_000:
     os.fork()

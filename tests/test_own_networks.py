@@ -42,6 +42,11 @@ class Fixed(nn.Module):
         return self.head(self.body(x))
 
 
+class Broken(nn.Module):
+    def __init__(self):
+        raise ZeroDivisionError("boom")
+
+
 built = Net(num_classes=2)
 """
 
@@ -97,6 +102,10 @@ def test_ledger_of_a_class_in_a_file(folder, capsys, arguments, says):
         (["mine.py:Net", "--set", "num_classes=two"], "two is no int"),
         (["mine.py:Fixed", "--set", "width=2"], "say which, such as --input 3,224,224"),
         (["mine.py:Fixed", "--input", "3,9,9"], "cannot be built: "),
+        (["mine.py:Broken"], "mine.py:Broken cannot be built: ZeroDivisionError: boom"),
+        (["os:getcwd"], ", which is no network"),
+        (["lenet5", "--set", f"num_classes={10**30}"], "cannot be built: "),
+        (["lenet5", "--set", f"num_classes={'[' * 5_000}"], "[[[ is no int"),
         (["mine.py:Net", "--input", "1,20,20"], "expects 3 channels, but gets 1"),
         (["torchvision.models:resnet18", "--input", "3,64,64"],
          "two ways after maxpool"),
@@ -105,7 +114,7 @@ def test_ledger_of_a_class_in_a_file(folder, capsys, arguments, says):
 def test_what_cannot_be_is_one_clear_line(folder, capsys, arguments, says):
     assert main(["ledger", *arguments]) == 1
     err = capsys.readouterr().err
-    assert says in err and "Traceback" not in err
+    assert says in err and "Traceback" not in err and len(err) < 600
 
 
 def test_the_size_is_the_network_s_own_and_never_silently_28(folder, capsys):
@@ -116,6 +125,8 @@ def test_the_size_is_the_network_s_own_and_never_silently_28(folder, capsys):
     assert "channels last off: the network rejects it" in capsys.readouterr().out
     assert train("mine.py:Fixed", "--set", "width=2") == 1
     assert "takes images of many sizes" in capsys.readouterr().err
+    assert train("mine.py:Broken") == 1
+    assert "ZeroDivisionError: boom" in capsys.readouterr().err
     assert train("mine.py:Fixed", "--set", "width=2", "--input", "3,32,24") == 1
     assert "squares, not 32×24" in capsys.readouterr().err
 

@@ -122,8 +122,13 @@ def ledger(net: nn.Module, input_shape: Sequence[int]) -> Ledger:
         LedgerError: a layer rejects its input; the message shows what would fit.
         TypeError, ValueError: an input_shape that is none.
     """
-    shape = start = rules.checked(input_shape, net)
-    named, rows, reading = _named(net), list[Row](), ""
+    try:
+        shape = start = rules.checked(input_shape, net)
+        named = list(named_layers(net))
+    except RecursionError as error:
+        text = f"{type(net).__name__} holds itself, or layers nested a thousand deep"
+        raise UnknownLayerError(f"{text}: no order of layers can be read.") from error
+    rows, reading = list[Row](), ""
     if not all(rules.is_layer(layer) for _, layer in named):
         read = straight.Reading(net, shape)
         named, reading, net = read.layers, read.text, read.sequential()
@@ -168,14 +173,6 @@ def _less_tied(row: Row, counted: dict[int, str]) -> Row:
     working = row.parameters_formula.rpartition(" = ")[0] or f"{row.parameters:,}"
     working += f" − {tied:,} shared with {', '.join(names)} = {left:,}"
     return replace(row, parameters=left, parameters_formula=working, tied=tied)
-
-
-def _named(net: nn.Module) -> list[tuple[str, nn.Module]]:
-    try:
-        return list(named_layers(net))
-    except RecursionError as error:
-        text = f"{type(net).__name__} holds itself, or layers nested a thousand deep"
-        raise UnknownLayerError(f"{text}: no order of layers can be read.") from error
 
 
 def own_input(net: nn.Module) -> Shape | None:

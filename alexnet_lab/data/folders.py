@@ -226,7 +226,7 @@ def _pictures(folder: Path, classes: tuple[str, ...] = ()) -> Listing:
         raise DataFileError(
             f"{folder} holds no {missing}, only {some(there) or 'nothing'}. Each class "
             f"needs a folder of its own with pictures ({', '.join(extensions)}) in it: "
-            f"{folder.name}/cat/1.jpg, {folder.name}/dog/1.jpg"
+            f"{folder / 'cat' / '1.jpg'}, {folder / 'dog' / '1.jpg'}"
         )
     files = [os.fsencode(Path(s[0]).relative_to(folder).as_posix()) for s in samples]
     numbers = torch.tensor([label for _, label in samples])
@@ -234,7 +234,10 @@ def _pictures(folder: Path, classes: tuple[str, ...] = ()) -> Listing:
 
 
 def _leads_back(folder: Path, classes: Sequence[str]) -> Path | None:
-    """The first class, or folder below it, that is a link to one around it, if any."""
+    """The first class, or folder below it, that is a link to one around it, if any.
+
+    Before the pictures are listed: torchvision follows such a link 40 levels deep.
+    """
     for name in classes:
         for place, folders, _ in os.walk(folder / name, followlinks=True):
             for link in (Path(place), *map(Path(place).joinpath, folders)):

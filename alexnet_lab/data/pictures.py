@@ -119,7 +119,9 @@ def _as_rgb(image: Image.Image) -> Image.Image:
 
 def readable() -> tuple[str, ...]:
     """Endings of pictures that Pillow reads here."""
-    wanted, known = [*ENDINGS.split(), *PLUG_INS], Image.registered_extensions()
+    # a plug-in's formats may be Pillow's own by now: each once
+    wanted = dict.fromkeys([*ENDINGS.split(), *PLUG_INS])
+    known = Image.registered_extensions()
     return tuple(ending for ending in wanted if known.get(ending) in Image.OPEN)
 
 

@@ -81,14 +81,15 @@ def check_runs() -> None:
 
 
 def ships(folder: Path) -> bool:
-    """Whether a folder is a record of the course: in ``runs``, and known to git."""
+    """Whether a folder is a record of the course, in ``runs``: of `RUNS`, or in git."""
     try:
         folder, runs = folder.resolve(), (data_folder() / "runs").resolve()
     except DataFileError:  # no course is near
         return False
     if not folder.is_relative_to(runs):
         return False
-    return bool(_git(runs, "ls-files", "--", str(folder)))
+    known = any(folder.is_relative_to(runs / name) for name in RUNS)
+    return known or bool(_git(runs, "ls-files", "--", str(folder)))
 
 
 def damaged(path: Path, problem: str) -> DataFileError:

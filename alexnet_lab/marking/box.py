@@ -3,7 +3,7 @@
 That is Python, the package without the exercises' answers, and the data, all to be read
 only, and 64 MiB to write to. There is no network and no other process. What the pupil
 may ask of the kernel it limits itself, before a student's code runs. On Linux only: a
-`trusted` pupil is contained by nothing.
+`trusted` pupil has no box, and only its limits of time, memory and files.
 """
 
 from __future__ import annotations

@@ -13,12 +13,11 @@ import time
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
-from torch import nn
-
 from alexnet_lab.exercises import running
 from alexnet_lab.exercises.answers import plain
 from alexnet_lab.exercises.checking import Exercise, diagnose, exercises_of
 from alexnet_lab.marking.box import Box
+from alexnet_lab.marking.kinds import stand_in
 from alexnet_lab.marking.needed import needed
 
 TOTAL = 30  # seconds of a notebook, in units of a cell's
@@ -106,21 +105,9 @@ def verdict(exercise: Exercise, line: dict[str, Any]) -> Mark:
             given, way = plain(line["given"]), line["way"]
             found = WAYS[way](*given) if way else given
             seen = running.Seen(str(line["printed"]), bool(line["changed"]))
-            answer = _stand_in(kind, str(line["name"]))
+            answer = stand_in(str(kind), str(line["name"]))
             said = diagnose(exercise, answer, (found, seen))
     except Exception as error:  # it may be any line
         text = f"what came out cannot be judged: {type(error).__name__}: {error}"
         return Mark("error", text[:200])
     return Mark(said.status, said.message if said.status == "wrong" else "")
-
-
-def _stand_in(kind: Any, name: str) -> Any:
-    """Something of the kind of an answer that stays in the box."""
-
-    def function() -> None:
-        """Stands for the one in the box."""
-
-    function.__name__ = name
-    layer = nn.Sequential(nn.Identity())
-    made = {"layer": layer, "layers": [layer], "class": type(name, (), {})}
-    return function if kind == "function" else made[kind]

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
-from torch import nn
 from traitlets.config import Config
 
 from alexnet_lab.exercises import answers, checking, running
 from alexnet_lab.marking.box import FILES
+from alexnet_lab.marking.kinds import inner_kind
 from alexnet_lab.marking.needed import needed
 
 MOST_BYTES = 2**21  # of a line
@@ -60,14 +60,7 @@ def described(answer: Any, question: dict[str, str]) -> dict[str, Any]:
     """An answer as it can leave the box: a value, or what its probe makes of it."""
     if running.has_blank(answer) or running.is_stub(answer):
         return {"kind": "blank"}
-    is_list = isinstance(answer, (list, tuple)) and len(answer) > 0
-    if isinstance(answer, type):
-        kind = "class"
-    elif all(isinstance(one, nn.Module) for one in (answer if is_list else [answer])):
-        kind = "layers" if is_list else "layer"
-    elif callable(answer):
-        kind = "function"
-    else:
+    if not (kind := inner_kind(answer)):
         return {"kind": "value", "value": answers.plain(answer)}
     names: dict[str, Any] = {"sorted": sorted, "identity": checking.identity}
     exec(question["source"], names)
@@ -107,16 +100,21 @@ def in_words(error: BaseException) -> str:
 
 
 def limit(seconds: float, gibibytes: float) -> None:
-    """What the process may take from now on; memory beyond what it has. On Linux."""
+    """What the process may take from now on; memory beyond what it has now."""
     import resource
 
+    limits = {"CPU": int(seconds) + 1, "FSIZE": FILES, "NOFILE": 256, "CORE": 0}
+    with suppress(OSError):  # macOS has no such file, and sets no limit of memory
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limits["AS"] = pages * resource.getpagesize() + int(gibibytes * 2**30)
+    for what, most in limits.items():
+        resource.setrlimit(getattr(resource, f"RLIMIT_{what}"), (most, most))
+
+
+def refuse() -> None:
+    """Refuse the process new processes, and memory that no limit counts. On Linux."""
     import pyseccomp as calls
 
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    memory = pages * resource.getpagesize() + int(gibibytes * 2**30)
-    limits = {"CPU": int(seconds) + 1, "FSIZE": FILES, "NOFILE": 256, "CORE": 0}
-    for what, most in (limits | {"AS": memory}).items():
-        resource.setrlimit(getattr(resource, f"RLIMIT_{what}"), (most, most))
     rules, no = calls.SyscallFilter(calls.ALLOW), calls.ERRNO(errno.EPERM)
     for call in REFUSED:
         rules.add_rule(no, call)
@@ -139,8 +137,9 @@ def prepared(job: dict[str, Any]) -> InteractiveShell:
         vars(where).update(check=lambda *_: None, hint=lambda *_: None)  # no answers
     running.SECONDS = 0.8 * job["seconds"]  # so that it is the first to say so
     shell = Shell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    limit(job["total"], job["gibibytes"])
     if not job["trusted"]:
-        limit(job["total"], job["gibibytes"])
+        refuse()
     return shell
 
 

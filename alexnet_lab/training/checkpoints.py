@@ -14,6 +14,7 @@ import torch
 from alexnet_lab.runtime import whole_file
 from alexnet_lab.training.evaluation import length_of
 from alexnet_lab.training.fingerprint import CheckpointError
+from alexnet_lab.training.given import check_seed
 from alexnet_lab.training.precision import require
 
 
@@ -89,7 +90,7 @@ def asked(
         "loss": repr(loss),
         "batches": length_of(train, "training"),
         "batch_size": getattr(train, "batch_size", None),
-        "seed": int(seed),
+        "seed": check_seed(seed),
     }
 
 

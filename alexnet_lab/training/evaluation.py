@@ -11,6 +11,7 @@ from torch import nn
 from alexnet_lab.training.distributed import Team
 from alexnet_lab.training.given import (
     check_batches,
+    check_mean,
     check_network,
     check_outputs,
     check_pair,
@@ -88,7 +89,8 @@ def evaluate(
     loss = loss or nn.CrossEntropyLoss()
     loss_sum, correct, images = 0.0, 0.0, 0.0
     for logits, labels in _forward(net, batches, precision):
-        loss_sum += loss(logits, labels).item() * len(labels)
+        check_mean(mean := loss(logits, labels))
+        loss_sum += mean.item() * len(labels)
         correct += (logits.argmax(dim=1) == labels).sum().item()
         images += len(labels)
     if team:

@@ -4,6 +4,7 @@ What cannot be used is a ValueError: it says what came, and ends in the line tha
 it.
 """
 
+from numbers import Integral
 from typing import Any, NoReturn
 
 import torch
@@ -63,6 +64,21 @@ def check_outputs(outputs: Any, count: int) -> None:
     if outputs.dim() != 2 or len(outputs) != count:
         came = f"{count} images give outputs of {tuple(outputs.shape)}"
         refuse(f"{came}, not ({count}, classes)", "x.flatten(1) before linear layers")
+
+
+def check_seed(seed: Any) -> int:
+    """Return a seed as an int; ValueError for what PyTorch's generators cannot take."""
+    if not isinstance(seed, Integral) or abs(int(seed)) >= 2**62:
+        refuse(f"seed={seed!r} is no whole number below 2⁶²", "seed=0")
+    return int(seed)
+
+
+def check_mean(loss: Any) -> None:
+    """See that a loss is one number, the mean of a batch."""
+    if not isinstance(loss, Tensor) or loss.dim():
+        shape = list(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
+        came = f"the loss of a batch is {shape}, not one number"
+        refuse(came, 'reduction="mean" in the loss, or return loss.mean()')
 
 
 def refuse(came: str, mend: str) -> NoReturn:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from alexnet_lab.training import checkpoints, fingerprint, first_batch, optimizers
 from alexnet_lab.training.distributed import Team
 from alexnet_lab.training.evaluation import Batch, evaluate
+from alexnet_lab.training.given import check_mean
 from alexnet_lab.training.graphs import Step
 from alexnet_lab.training.history import EpochRecord, History, Progress
 from alexnet_lab.training.precision import Precision
@@ -69,6 +70,7 @@ class Run:
         with self.precision.autocast():
             logits = self.forward(images)
             loss = self.loss(logits.float(), labels)
+        check_mean(loss)
         loss = self.team.weigh(loss, logits)  # alone: as it is
         self.optimizer.zero_grad()
         self.scaler.scale(loss).backward()  # only float16 is scaled
