@@ -97,6 +97,8 @@ def _value(text: str, parameter: inspect.Parameter | None) -> Any:
 
 def build(options: argparse.Namespace, **defaults: object) -> nn.Module:
     """The network; ``defaults`` are set where it has such an argument."""
+    from torch import nn
+
     builder, known, chosen = model(options)
     arguments = {key: value for key, value in defaults.items() if key in known}
     try:
@@ -105,7 +107,7 @@ def build(options: argparse.Namespace, **defaults: object) -> nn.Module:
         why = f"{error}".partition("\n")[0]  # PyTorch's own may go on for a page
         why = f"{options.model} cannot be built: {type(error).__name__}: {why}"
         raise ValueError(why) from error
-    if not hasattr(net, "named_modules"):
+    if not isinstance(net, nn.Module):
         raise ValueError(f"{options.model} gives {net!r:.60}, which is no network")
     return net
 

@@ -88,13 +88,12 @@ def run(options: argparse.Namespace) -> int:
     )
     if not team.leads:
         return 0
-    result = None if history.interrupted else _result(options, history, net, test)
 
     def record(out: Path) -> None:
         history.save(out / "history.json")
         checkpoints.save(net.state_dict(), out / "weights.pt")
-        if result is not None:
-            write_json(result, out / "result.json")
+        if not history.interrupted:
+            write_json(_result(options, history, net, test), out / "result.json")
 
     try:
         record(options.out)

@@ -238,14 +238,16 @@ def _leads_back(folder: Path, classes: Sequence[str]) -> Path | None:
 
     Before the pictures are listed: torchvision follows such a link 40 levels deep.
     """
-    for name in classes:
-        for place, folders, _ in os.walk(folder / name, followlinks=True):
-            for link in (Path(place), *map(Path(place).joinpath, folders)):
-                if not link.is_symlink() or link.name.startswith(HIDDEN):
-                    continue
-                target = link.resolve()
-                if any(target == around.resolve() for around in link.parents):
-                    return link
+    top = str(folder)
+    for place, folders, _ in os.walk(top, followlinks=True):
+        if place == top:
+            folders[:] = classes
+        for link in map(Path(place).joinpath, folders):
+            if not link.is_symlink() or link.name.startswith(HIDDEN):
+                continue
+            target = link.resolve()
+            if any(target == around.resolve() for around in link.parents):
+                return link
     return None
 
 

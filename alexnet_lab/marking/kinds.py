@@ -25,5 +25,9 @@ def stand_in(kind: str, name: str) -> Any:
 
     function.__name__ = name
     layer = nn.Sequential(nn.Identity())
-    made = {"class": type(name, (), {}), "layer": layer, "layers": [layer]}
-    return (made | {"function": function})[kind]
+    return {
+        "class": type(name, (), {}),
+        "layer": layer,
+        "layers": [layer],
+        "function": function,
+    }[kind]

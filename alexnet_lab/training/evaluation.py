@@ -10,6 +10,7 @@ from torch import nn
 
 from alexnet_lab.training.distributed import Team
 from alexnet_lab.training.given import (
+    are_splits,
     check_batches,
     check_mean,
     check_network,
@@ -117,7 +118,7 @@ def _forward(
 ) -> Iterator[Batch]:
     """float32 logits and labels, a batch at a time."""
     check_network(net)
-    if isinstance(batches, tuple) and hasattr(batches, "train"):
+    if are_splits(batches):
         refuse("these are all three splits, which are scored apart", "splits.test")
     check_batches(batches, "what came")
     where = device_of(net)
@@ -134,7 +135,7 @@ def _forward(
 
 def length_of(batches: Any, name: str) -> int:
     """How many batches there are; ValueError if one cannot say, or there are none."""
-    if isinstance(batches, tuple) and hasattr(batches, "train"):
+    if are_splits(batches):
         raise ValueError(
             f"fit got all three splits as its {name} set; unpack them: "
             "fit(net, splits.train, splits.validation)"

@@ -31,6 +31,11 @@ def check_batches(batches: Any, called: str, options: str = "batch_size=64") -> 
         refuse(came, loader.replace("dataset", dataset))
 
 
+def are_splits(batches: Any) -> bool:
+    """Whether these are all of training, validation and test, as data sets give."""
+    return isinstance(batches, tuple) and hasattr(batches, "train")
+
+
 def check_pair(batch: Any) -> None:
     """See that a batch is a pair of images and the int64 label of each."""
     if isinstance(batch, dict):

@@ -156,12 +156,12 @@ SCHEDULES: dict[str, Schedule] = {
 
 def choose_schedule(wanted: str | Schedule) -> Schedule:
     """The schedule of that name, or the function itself; ValueError if it is none."""
-    use = f"one of {', '.join(SCHEDULES)}, or a function of progress in 0..1"
     if callable(wanted):
         fraction = wanted(0.0)
         number = isinstance(fraction, (Real, torch.Tensor))
         require("schedule(0.0)", fraction, number, "a function that returns a number")
         return wanted
+    use = f"one of {', '.join(SCHEDULES)}, or a function of progress in 0..1"
     require("schedule", wanted, wanted in SCHEDULES, use)
     return SCHEDULES[wanted]
 
